@@ -1,0 +1,1 @@
+"""nightcal: calibration capture for telescopes, unattended."""

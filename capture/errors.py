@@ -1,0 +1,79 @@
+"""Every error that nightcal raises on purpose.
+
+NightcalError
+├── BadInput              what the operator gave cannot be used: a config key, a filter, a date
+│   └── NoWindow          the Sun gives no such twilight on that night at that site
+├── ClockError            a worker misused the clock, or simulated time passed its horizon
+├── DeviceError           a device, named, answered wrongly or not at all
+│   ├── DeviceTimeout     it did not finish within its deadline
+│   ├── DeviceRefused     it answered with an Alpaca error number
+│   └── DeviceUnreachable no answer came over the wire
+├── Interrupted           work ends early, in good order, and its cleanup runs
+│   ├── Unsafe            the guard says that the sky, the roof or the mount is not ours now
+│   ├── Preempted         something more important needs the rig: a reservation, the roof, dawn
+│   └── Stopped           an operator asked for it
+├── StoreError            a file or the catalogue could not be written, read or trusted
+└── CombineError          these frames cannot become one master
+"""
+
+from __future__ import annotations
+
+
+class NightcalError(Exception):
+    """The root: whoever catches this catches all that nightcal raises on purpose."""
+
+
+class BadInput(NightcalError):
+    """Raised for what a person gave: the text names the thing and the remedy."""
+
+
+class NoWindow(BadInput):
+    """Raised when the Sun never crosses the asked altitudes on that night at that site."""
+
+
+class ClockError(NightcalError):
+    """Raised when a thread that is no worker sleeps, or simulated time passes its horizon."""
+
+
+class DeviceError(NightcalError):
+    """Raised when a device answers wrongly; the text names device, call and cause."""
+
+
+class DeviceTimeout(DeviceError):
+    """Raised when a device does not finish within its deadline."""
+
+
+class DeviceRefused(DeviceError):
+    """Raised when a device answers with an Alpaca error number."""
+
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+class DeviceUnreachable(DeviceError):
+    """Raised when no whole answer comes over the wire."""
+
+
+class Interrupted(NightcalError):
+    """Raised by the checkpoint to end work early and in good order."""
+
+
+class Unsafe(Interrupted):
+    """Raised when the guard withdraws the sky: unsafe weather, a moving roof, a parked mount."""
+
+
+class Preempted(Interrupted):
+    """Raised when something more important needs the rig: a reservation, the roof, the window's end."""
+
+
+class Stopped(Interrupted):
+    """Raised when an operator asked the run to stop."""
+
+
+class StoreError(NightcalError):
+    """Raised when a file or the catalogue cannot be written, read or trusted."""
+
+
+class CombineError(NightcalError):
+    """Raised when frames cannot become one master, with the reason."""

@@ -1,0 +1,63 @@
+"""The journal: what happens, as it happens, in the clock's own time.
+
+Everything that a person may want to see while it runs, or read afterwards in the report, is said here
+once; listeners print it, keep it, or write it to a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from capture.clock import Clock
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened. `source` is a rig, `roof`, `weather` or `nightcal`; `kind` is a short word."""
+
+    time: datetime
+    source: str
+    kind: str
+    text: str
+    data: dict[str, object] = field(default_factory=dict)
+
+
+Listener = Callable[[Entry], None]
+
+
+class Journal:
+    """Takes entries from any thread and hands them, in order, to its listeners."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with every entry from now on."""
+        self._listeners.append(listener)
+
+    def say(self, source: str, kind: str, text: str, **data: object) -> None:
+        """Record that something happened now."""
+        entry = Entry(self._clock.now(), source, kind, text, data)
+        for listener in self._listeners:
+            listener(entry)
+
+
+def jsonl_listener(path: Path) -> Listener:
+    """A listener that appends each entry to `path` as one line of JSON."""
+
+    def write(entry: Entry) -> None:
+        line = {
+            "time": entry.time.isoformat(),
+            "source": entry.source,
+            "kind": entry.kind,
+            "text": entry.text,
+        }
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line | entry.data, default=str) + "\n")
+
+    return write

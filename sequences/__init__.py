@@ -1,0 +1,1 @@
+"""What to take: one file per sequence; a config name is a file name."""

@@ -1,0 +1,1 @@
+"""The observatory that is not there: one World, rendered by one file per Alpaca device."""
