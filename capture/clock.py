@@ -226,7 +226,7 @@ class Signal:
         return self._times_set != seen
 
 
-class QueueClosed(Exception):  # noqa: N818 - the end of a queue is news, not a fault
+class QueueClosed(Exception):
     """Raised by `Queue.get` when the queue is closed and empty, and by `put` once it is closed."""
 
 
