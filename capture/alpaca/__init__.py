@@ -1,0 +1,1 @@
+"""The wire: Alpaca devices over HTTP. The only room that imports alpyca."""

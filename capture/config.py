@@ -1,0 +1,268 @@
+"""The configuration: one TOML file as frozen typed data.
+
+Every key has its unit in its name. An unknown key, a missing one or a bad value is refused with its
+section, its name and what would be right.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from capture.errors import BadInput
+from capture.site import Site
+
+STANDARD_DARKS_S = (60.0, 120.0, 180.0, 240.0, 300.0, 600.0)
+
+PositiveSeconds = Annotated[float, Field(gt=0, le=7200)]
+Count = Annotated[int, Field(ge=0, le=1000)]
+Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no such time zone as {name!r}; use an IANA name such as America/Denver") from error
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteConfig(_Section):
+    """`[site]`: where the telescopes stand."""
+
+    name: Name
+    latitude_deg: Annotated[float, Field(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Field(ge=-180, le=180)]
+    elevation_m: Annotated[float, Field(ge=-500, le=6000)]
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+
+    def site(self) -> Site:
+        return Site(self.name, self.latitude_deg, self.longitude_deg, self.elevation_m, self.time_zone)
+
+
+class StorageConfig(_Section):
+    """`[storage]`: where frames, masters and the catalogue are kept; relative to the config file."""
+
+    folder: Path
+
+
+class DeviceAddress(_Section):
+    """One Alpaca device, written `host:port/number`; `[::1]:11111/0` for IPv6."""
+
+    host: str
+    port: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.server}/{self.number}"
+
+    @property
+    def server(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    server, slash, number = value.partition("/")
+    host, colon, port = server.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (slash and colon and host and port.isdecimal() and number.isdecimal()):
+        raise ValueError(f"{value!r} is no device address; write host:port/number, as 127.0.0.1:11111/0")
+    if not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} has a port that does not exist; ports run from 1 to 65535")
+    return {"host": host, "port": int(port), "number": int(number)}
+
+
+Address = Annotated[DeviceAddress, BeforeValidator(_address)]
+
+
+class RoofConfig(_Section):
+    """`[roof]`: what covers the rigs, and who may move it.
+
+    `mode`: `operate` (nightcal's guard opens and closes) or `observe` (others do; we wait and leave in
+    time). `if_park_fails`: `close` onto the mount or `stay_open`; there is no safe default.
+    """
+
+    dome: Address
+    mode: Literal["operate", "observe"]
+    if_park_fails: Literal["close", "stay_open"]
+    clears_mounts: bool = False
+    safety_monitors: Annotated[tuple[Address, ...], Field(min_length=1)]
+    observing_conditions: Address | None = None
+    poll_s: Annotated[float, Field(ge=1, le=10)] = 5.0
+    reopen_after_s: Annotated[float, Field(ge=0, le=7200)] = 600.0
+    move_deadline_s: PositiveSeconds = 300.0
+    park_deadline_s: PositiveSeconds = 180.0
+
+
+class CoolingConfig(_Section):
+    """`[rig.cooling]`: the set point and what counts as reached."""
+
+    set_temperature_c: Annotated[float, Field(ge=-100, le=40)]
+    tolerance_c: Annotated[float, Field(gt=0, le=5)] = 0.5
+    steady_c_per_min: Annotated[float, Field(gt=0, le=5)] = 0.3
+    deadline_s: PositiveSeconds = 1800.0
+
+
+class FlatsConfig(_Section):
+    """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel."""
+
+    filters: tuple[Name, ...] = ()
+    count: Count = 10
+    max_age_days: Annotated[float, Field(gt=0)] = 14.0
+    target_fraction: Annotated[float, Field(gt=0.05, lt=0.9)] = 0.5
+    tolerance: Annotated[float, Field(gt=0.01, le=0.5)] = 0.25
+    min_exposure_s: PositiveSeconds = 0.2
+    max_exposure_s: PositiveSeconds = 60.0
+    highest_sun_deg: Annotated[float, Field(ge=-10, le=10)] = 0.0
+    lowest_sun_deg: Annotated[float, Field(ge=-18, le=5)] = -10.0
+    dither_arcsec: Annotated[float, Field(ge=0, le=600)] = 60.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FlatsConfig:
+        if self.min_exposure_s >= self.max_exposure_s:
+            raise ValueError("min_exposure_s must be below max_exposure_s")
+        if self.lowest_sun_deg >= self.highest_sun_deg:
+            raise ValueError("lowest_sun_deg must be below highest_sun_deg")
+        return self
+
+
+class BiasConfig(_Section):
+    """`[rig.bias]`"""
+
+    count: Count = 20
+    max_age_days: Annotated[float, Field(gt=0)] = 90.0
+
+
+class DarksConfig(_Section):
+    """`[rig.darks]`"""
+
+    exposures_s: tuple[PositiveSeconds, ...] = STANDARD_DARKS_S
+    count: Count = 10
+    max_age_days: Annotated[float, Field(gt=0)] = 30.0
+
+
+class RigConfig(_Section):
+    """`[[rig]]`: devices that observe together. What is left out is not there."""
+
+    name: Name
+    camera: Address
+    filter_wheel: Address | None = None
+    telescope: Address | None = None
+    cover_calibrator: Address | None = None
+    binning: Annotated[int, Field(ge=1, le=8)] = 1
+    gain: int | None = None
+    offset: int | None = None
+    readout_mode: int | None = None
+    cooling: CoolingConfig | None = None
+    flats: FlatsConfig = FlatsConfig()
+    bias: BiasConfig = BiasConfig()
+    darks: DarksConfig = DarksConfig()
+
+
+class MastersConfig(_Section):
+    """`[masters]`: how sets become masters."""
+
+    method: Literal["clip", "median", "average"] = "clip"
+    min_frames: Annotated[int, Field(ge=3, le=1000)] = 5
+
+
+class Config(_Section):
+    """The whole file."""
+
+    site: SiteConfig
+    storage: StorageConfig
+    roof: RoofConfig | None = None
+    rig: Annotated[tuple[RigConfig, ...], Field(min_length=1)]
+    masters: MastersConfig = MastersConfig()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Config:
+        names = [rig.name for rig in self.rig]
+        cameras = [str(rig.camera) for rig in self.rig]
+        for what, values in (("rigs have the name", names), ("rigs use the camera", cameras)):
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"two {what} {value}; each needs its own")
+        return self
+
+    def rig_named(self, name: str) -> RigConfig:
+        """The rig of that name. Raises BadInput listing the names there are."""
+        for rig in self.rig:
+            if rig.name == name:
+                return rig
+        raise BadInput(
+            f"there is no rig {name!r} in the config; it has {', '.join(r.name for r in self.rig)}"
+        )
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the TOML file at `path`. Raises BadInput with one line per thing to mend."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"there is no config file {path}; name one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the config file {path} cannot be read: {error}") from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Check the TOML `text`; `path` names it in messages and anchors relative folders. Raises BadInput."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path} is no valid TOML: {error}") from error
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            _sentence(data, tuple(fault["loc"]), fault["type"], fault["msg"]) for fault in error.errors()
+        ]
+        raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
+    folder = (path.parent / config.storage.folder.expanduser()).resolve()
+    return config.model_copy(update={"storage": StorageConfig(folder=folder)})
+
+
+def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str) -> str:
+    """One fault as a sentence that names section and key: `[rig "T1".flats] has no key ...`."""
+    sections: list[str] = []
+    node = data
+    for part in where[:-1]:
+        child = node[part] if isinstance(node, list) and isinstance(part, int) else None
+        if isinstance(node, dict):
+            child = node.get(part)
+        if isinstance(part, int):
+            name = child.get("name") if isinstance(child, dict) else None
+            sections[-1] += f' "{name}"' if name else f" number {part + 1}"
+        elif isinstance(child, dict | list):
+            sections.append(part)
+        node = child
+    key = where[-1] if where else ""
+    section = f"[{'.'.join(sections)}]" if sections else "the top level"
+    message = message.removeprefix("Value error, ")
+    if fault == "extra_forbidden":
+        return f"{section} knows no key {key!r}; take it out or mend its spelling"
+    if fault == "missing":
+        return f"{section} lacks the key {key!r}"
+    if not where:
+        return message
+    return f"{section} {key}: {message[:1].lower()}{message[1:]}"
