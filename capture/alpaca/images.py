@@ -65,7 +65,7 @@ def _read_image_bytes(
     if start > _HEADER.size:
         _fill(line, response, memoryview(bytearray(start - _HEADER.size)), "the image header")
     raw = np.empty(size, np.uint8)
-    _fill(line, response, memoryview(raw), "the image")
+    _fill(line, response, raw.data, "the image")
     image: NDArray[np.generic] = raw.view(dtype).reshape(columns, rows)
     return image
 

@@ -1,0 +1,64 @@
+"""Is it safe? Only after a fresh, well-formed yes from every device that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from capture.alpaca.devices import ObservingConditions, SafetyMonitor, optional
+from capture.errors import DeviceError
+
+OLDEST_WEATHER_S = 300.0
+
+
+class Safety:
+    """The site's safety devices, with a memory of one: a device unreachable once keeps its last word,
+    unreachable twice it is unsafe.
+    """
+
+    def __init__(self, monitors: Sequence[SafetyMonitor], weather: ObservingConditions | None) -> None:
+        self._questions: list[tuple[str, Callable[[], str | None]]] = [
+            (monitor.line.device, _monitor_question(monitor)) for monitor in monitors
+        ]
+        if weather is not None:
+            self._questions.append((weather.line.device, _weather_question(weather)))
+        self._last: dict[str, str | None] = {}
+        self._failed: set[str] = set()
+
+    def read(self) -> tuple[str, ...]:
+        """Ask everything once; return why it is unsafe, empty when it is safe."""
+        answers = [self._ask(name, question) for name, question in self._questions]
+        return tuple(answer for answer in answers if answer is not None)
+
+    def _ask(self, name: str, question: Callable[[], str | None]) -> str | None:
+        try:
+            answer = question()
+        except DeviceError as error:
+            first_failure = name not in self._failed
+            self._failed.add(name)
+            if first_failure and name in self._last:
+                return self._last[name]
+            return f"no answer about safety: {error}"
+        self._failed.discard(name)
+        self._last[name] = answer
+        return answer
+
+
+def _monitor_question(monitor: SafetyMonitor) -> Callable[[], str | None]:
+    def ask() -> str | None:
+        word = monitor.IsSafe
+        if word is True:
+            return None
+        return "the safety monitor says unsafe" if word is False else f"the safety monitor said {word!r}"
+
+    return ask
+
+
+def _weather_question(weather: ObservingConditions) -> Callable[[], str | None]:
+    def ask() -> str | None:
+        age_s = optional(lambda: weather.TimeSinceLastUpdate(""))
+        if age_s is not None and not 0 <= age_s <= OLDEST_WEATHER_S:
+            return f"the weather station's last reading is {age_s:.0f} s old"
+        rain = optional(lambda: weather.RainRate)
+        return f"it rains ({rain:g} mm/h)" if rain else None
+
+    return ask

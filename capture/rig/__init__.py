@@ -1,0 +1,1 @@
+"""A rig: the devices that observe together, and the one checkpoint through which all of them wait."""

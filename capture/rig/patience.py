@@ -1,0 +1,100 @@
+"""Waiting: the one place where a rig lets time pass, and the one checkpoint that can end its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from capture.clock import Clock
+from capture.errors import DeviceTimeout, Stopped
+
+_LONGEST_STEP_S = 5.0
+_FIRST_POLL_S = 0.1
+_SLOWEST_POLL_S = 1.0
+
+Condition = Callable[[], None]
+
+
+class Patience:
+    """Waits for devices in short steps and looks at the conditions of the work at every step.
+
+    A condition is a function that raises one of the kinds of Interrupted when the work must end.
+    """
+
+    def __init__(self, rig: str, clock: Clock) -> None:
+        self._rig = rig
+        self._clock = clock
+        self._conditions: list[Condition] = []
+        self._stop_reason: str | None = None
+        self.wake = clock.signal()
+
+    def stop(self, reason: str) -> None:
+        """Make the next checkpoint raise Stopped; from any thread, and at once."""
+        self._stop_reason = reason
+        self.wake.set()
+
+    def forget_stop(self) -> None:
+        """Let work begin again after a stop."""
+        self._stop_reason = None
+
+    @contextmanager
+    def provided(self, *conditions: Condition) -> Iterator[None]:
+        """Within this block every checkpoint also looks at `conditions`."""
+        self._conditions.extend(conditions)
+        try:
+            yield
+        finally:
+            for condition in conditions:
+                self._conditions.remove(condition)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Within this block nothing ends the waiting but its deadline: for making things safe."""
+        conditions, self._conditions = self._conditions, []
+        reason, self._stop_reason = self._stop_reason, None
+        try:
+            yield
+        finally:
+            self._conditions = conditions
+            self._stop_reason = self._stop_reason or reason
+
+    def checkpoint(self) -> None:
+        """Raise Interrupted (Stopped, Unsafe, Preempted) when the work must end now."""
+        if self._stop_reason is not None:
+            raise Stopped(f"{self._rig}: {self._stop_reason}")
+        for condition in self._conditions:
+            condition()
+
+    def wait(
+        self,
+        what: str,
+        done: Callable[[], bool],
+        deadline_s: float,
+        expected_s: float = 0.0,
+        poll_s: float = 0.0,
+    ) -> None:
+        """Wait until `done()`, asking it first after `expected_s`, then at short and growing intervals.
+
+        `poll_s`: a fixed interval instead. Raises Interrupted at the checkpoint, and DeviceTimeout, naming
+        `what`, after `deadline_s`.
+        """
+        clock = self._clock
+        start = clock.monotonic()
+        interval_s = poll_s or _FIRST_POLL_S
+        while True:
+            self.wake.clear()
+            self.checkpoint()
+            waited_s = clock.monotonic() - start
+            if waited_s < expected_s:
+                self.wake.wait(min(_LONGEST_STEP_S, expected_s - waited_s))
+                continue
+            if done():
+                return
+            if waited_s >= deadline_s:
+                raise DeviceTimeout(f"{self._rig}: {what} was not done within {deadline_s:g} s")
+            self.wake.wait(min(interval_s, max(0.0, deadline_s - waited_s)))
+            interval_s = poll_s or min(interval_s * 1.5, _SLOWEST_POLL_S)
+
+    def pause(self, seconds: float) -> None:
+        """Let `seconds` pass, with the checkpoint at every step."""
+        self.wait("a pause", lambda: True, deadline_s=seconds + 1, expected_s=seconds)

@@ -1,0 +1,262 @@
+"""The rig: camera, wheel, mount and cover as one thing that sequences use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from capture.alpaca.devices import Camera, CoverCalibrator, CoverStatus, FilterWheel, Telescope
+from capture.clock import Clock
+from capture.config import RigConfig
+from capture.errors import BadInput, DeviceError, Preempted, Unsafe
+from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
+from capture.guard.client import GuardClient, RoofState
+from capture.journal import Journal
+from capture.rig.mount import Mount
+from capture.rig.patience import Patience
+from capture.rig.sensor import CameraFacts, Sensor
+from capture.site import Site
+
+_LEASE_S = 60.0
+_WHEEL_DEADLINE_S = 60.0
+_COVER_DEADLINE_S = 90.0
+
+
+class Rig:
+    """Devices that observe together. Every wait goes through `patience`, the one checkpoint."""
+
+    def __init__(
+        self, config: RigConfig, site: Site, guard: GuardClient, clock: Clock, journal: Journal
+    ) -> None:
+        self.config = config
+        self.name = config.name
+        self.site = site
+        self.clock = clock
+        self.journal = journal
+        self.patience = Patience(config.name, clock)
+        self._guard = guard
+        self._camera = Camera(config.camera)
+        self._wheel = FilterWheel(config.filter_wheel) if config.filter_wheel else None
+        self._cover = CoverCalibrator(config.cover_calibrator) if config.cover_calibrator else None
+        self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
+        self.mount = (
+            Mount(config.name, Telescope(config.telescope), site, self.patience, clock)
+            if config.telescope
+            else None
+        )
+        self._filters: tuple[str, ...] = ()
+        self._filter: str | None = None
+        self._lease_renewed = -_LEASE_S
+        guard.subscribe(self.patience.wake)
+
+    @property
+    def camera(self) -> CameraFacts:
+        """What the camera says of itself; connect first."""
+        return self._sensor.facts
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The wheel's filter names by slot; empty without a wheel."""
+        return self._filters
+
+    def connect(self) -> None:
+        """Connect to every device and read what does not change. Raises DeviceError."""
+        self._sensor.connect()
+        if self._wheel is not None:
+            self._wheel.open(self.clock)
+            self._filters = tuple(str(name) for name in self._wheel.Names)
+        if self._cover is not None:
+            self._cover.open(self.clock)
+        if self.mount is not None:
+            self.mount.connect()
+        self.journal.say(self.name, "connected", f"connected: {self.camera.name}, filters {self._names()}")
+
+    def disconnect(self) -> None:
+        """Drop our connections."""
+        self._camera.close()
+        for device in (self._wheel, self._cover):
+            if device is not None:
+                device.close()
+        if self.mount is not None:
+            self.mount.close()
+
+    def _names(self) -> str:
+        return " ".join(self._filters) or "none"
+
+    def spec(self, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> FrameSpec:
+        """The FrameSpec of such a frame as this rig is configured, gain and offset as the camera has them."""
+        config, facts = self.config, self.camera
+        mode = config.readout_mode
+        return FrameSpec(
+            kind=kind,
+            exposure_s=exposure_s,
+            filter=filter_name,
+            binning=config.binning,
+            gain=config.gain if config.gain is not None else facts.gain,
+            offset=config.offset if config.offset is not None else facts.offset,
+            readout_mode=facts.readout_modes[mode] if mode is not None and facts.readout_modes else None,
+            set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
+        )
+
+    def cool(self) -> None:
+        """Reach the configured temperature, steady; nothing to do without `[rig.cooling]`."""
+        if self.config.cooling is None:
+            return
+        self.journal.say(self.name, "cooling", f"cooling to {self.config.cooling.set_temperature_c:g} C")
+        self._sensor.cool(self.config.cooling)
+        self.journal.say(self.name, "cooling", f"steady at {self._sensor.temperature_c():.1f} C")
+
+    def select_filter(self, name: str) -> None:
+        """Turn the wheel to the filter and wait until it says so.
+
+        Raises BadInput for an unknown name, DeviceTimeout when it does not arrive.
+        """
+        wheel = self._wheel
+        if wheel is None or name not in self._filters:
+            raise BadInput(f"{self.name} has no filter {name!r}; it has {self._names()}")
+        if name == self._filter:
+            return
+        slot = self._filters.index(name)
+        self._filter = None
+        if wheel.Position != slot:
+            wheel.Position = slot
+            self.patience.wait(
+                f"the wheel's way to {name}", lambda: wheel.Position == slot, _WHEEL_DEADLINE_S
+            )
+        self._filter = name
+
+    def expose(self, spec: FrameSpec) -> Frame:
+        """Take one frame as `spec` says: measured facts and statistics, no verdict yet.
+
+        Raises Interrupted after aborting the exposure, DeviceError, BadInput.
+        """
+        if spec.filter is not None:
+            self.select_filter(spec.filter)
+        mode = self.config.readout_mode
+        self._sensor.set_up(spec.binning, self.config.gain, self.config.offset, mode)
+        shut_before = self._guard.report().roof is RoofState.SHUT
+        exposed = self._sensor.expose(spec, light=spec.kind in (Kind.FLAT, Kind.LIGHT))
+        shut_after = self._guard.report().roof is RoofState.SHUT
+        facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
+        looks_up = self.mount is not None and spec.kind in (Kind.FLAT, Kind.LIGHT)
+        pointing = self.mount.pointing() if self.mount is not None and looks_up else (None, None)
+        coordinates = self.mount.coordinates() if self.mount is not None and looks_up else None
+        return Frame(
+            pixels=exposed.pixels,
+            spec=spec,
+            facts=Facts(
+                rig=self.name,
+                camera=facts.name,
+                started=exposed.started,
+                exposure_s=exposed.exposure_s,
+                sun_altitude_deg=self.site.sun_altitude_deg(middle),
+                ccd_temperature_c=exposed.ccd_temperature_c,
+                altitude_deg=pointing[0],
+                azimuth_deg=pointing[1],
+                right_ascension_h=coordinates[0] if coordinates else None,
+                declination_deg=coordinates[1] if coordinates else None,
+                roof_shut=shut_before and shut_after,
+                saturation_adu=facts.saturation_adu,
+                electrons_per_adu=facts.electrons_per_adu,
+                pixel_size_um=facts.pixel_size_um,
+                bayer_pattern=facts.bayer_pattern,
+                bayer_offset_px=facts.bayer_offset_px,
+                downloaded_s=exposed.overhead_s,
+            ),
+            statistics=Statistics.of(exposed.pixels, facts.saturation_adu),
+        )
+
+    def roof_leaves_s(self) -> float:
+        """Seconds until the roof may open, infinite while it stays shut, 0 when it is not shut."""
+        report = self._guard.report()
+        if report.roof is not RoofState.SHUT:
+            return 0.0
+        if report.opens_at is None:
+            return float("inf")
+        return max(0.0, (report.opens_at - self.clock.now()).total_seconds())
+
+    @contextmanager
+    def until(self, end: datetime) -> Iterator[None]:
+        """Within this block a checkpoint after `end` raises Preempted."""
+
+        def condition() -> None:
+            if self.clock.now() >= end:
+                raise Preempted(f"{self.name}: the window ended at {end:%H:%M:%S} UTC")
+
+        with self.patience.provided(condition):
+            yield
+
+    @contextmanager
+    def ready_for_sky(self) -> Iterator[None]:
+        """The roof open and ours, the cover open, the mount at the flat spot; all undone at the end.
+
+        Waits for the roof as long as the checkpoint lets it; raises Unsafe when the sky is withdrawn.
+        """
+        try:
+            with self.patience.provided(self._renew_lease):
+                self._await_open_roof()
+                with self.patience.provided(self._require_open):
+                    self._open_cover()
+                    self.point_at_flat_spot()
+                    yield
+        finally:
+            with self.patience.undisturbed():
+                with suppress(DeviceError):
+                    self._close_cover()
+                with suppress(DeviceError):
+                    if self.mount is not None:
+                        self.mount.stop_tracking()
+                self._guard.release(self.name)
+
+    @contextmanager
+    def ready_for_dark(self) -> Iterator[None]:
+        """The roof shut and staying so, the cover shut; a checkpoint raises Preempted when that ends."""
+        with self.patience.provided(self._require_shut):
+            self.patience.checkpoint()
+            self._close_cover()
+            yield
+
+    def point_at_flat_spot(self) -> None:
+        """Slew to the least gradient unless the mount is within 3 deg of it; a rig without a mount stays."""
+        mount = self.mount
+        if mount is not None and (mount.is_parked() or mount.offset_from_flat_spot_deg() > 3.0):
+            mount.point(*mount.flat_spot())
+
+    def _renew_lease(self) -> None:
+        now = self.clock.monotonic()
+        if now - self._lease_renewed >= _LEASE_S / 4:
+            self._guard.hold(self.name, _LEASE_S)
+            self._lease_renewed = now
+
+    def _await_open_roof(self) -> None:
+        self._lease_renewed = -_LEASE_S
+        self._renew_lease()
+        if not self._guard.report().open_and_safe:
+            self.journal.say(self.name, "waiting", f"waiting: {self._guard.report().why_not_open()}")
+        forever_s = 86400.0
+        self.patience.wait("the roof", lambda: self._guard.report().open_and_safe, forever_s, poll_s=5.0)
+
+    def _require_open(self) -> None:
+        report = self._guard.report()
+        if not report.open_and_safe:
+            raise Unsafe(f"{self.name}: {report.why_not_open()}")
+
+    def _require_shut(self) -> None:
+        report = self._guard.report()
+        if report.roof is not RoofState.SHUT or self.roof_leaves_s() < 5.0:
+            raise Preempted(f"{self.name}: the roof is {report.roof} or about to open")
+
+    def _open_cover(self) -> None:
+        cover = self._cover
+        if cover is None or cover.CoverState in (CoverStatus.NotPresent, CoverStatus.Open):
+            return
+        cover.OpenCover()
+        self.patience.wait("the cover", lambda: cover.CoverState == CoverStatus.Open, _COVER_DEADLINE_S)
+
+    def _close_cover(self) -> None:
+        cover = self._cover
+        if cover is None or cover.CoverState in (CoverStatus.NotPresent, CoverStatus.Closed):
+            return
+        cover.CloseCover()
+        self.patience.wait("the cover", lambda: cover.CoverState == CoverStatus.Closed, _COVER_DEADLINE_S)
