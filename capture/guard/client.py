@@ -11,7 +11,7 @@ from capture.clock import Signal
 
 
 class RoofState(StrEnum):
-    """Where the roof is, by its own word and by what the guard has seen it do."""
+    """Where the roof is, by its own word and by what the guard has seen it do; NONE: the site has none."""
 
     SHUT = "shut"
     OPENING = "opening"
@@ -19,6 +19,7 @@ class RoofState(StrEnum):
     CLOSING = "closing"
     FAULT = "fault"
     UNKNOWN = "unknown"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ class Report:
 
     @property
     def open_and_safe(self) -> bool:
-        return self.safe and self.roof is RoofState.OPEN
+        return self.safe and self.roof in (RoofState.OPEN, RoofState.NONE)
+
+    @property
+    def dark(self) -> bool:
+        """Whether the roof keeps the sky out, or there is none and the camera's own shutter must."""
+        return self.roof in (RoofState.SHUT, RoofState.NONE)
 
     def why_not_open(self) -> str:
         """One clause for the operator."""
@@ -69,10 +75,10 @@ class GuardClient(Protocol):
 
 
 class OpenAir:
-    """The guard of a config without a roof: always safe and open. For bench tests and other simulators."""
+    """The guard of a config without a roof: nothing opens or shuts. For a bench, or a simulator."""
 
     def __init__(self, now: datetime) -> None:
-        self._report = Report(now, RoofState.OPEN, safe=True)
+        self._report = Report(now, RoofState.NONE, safe=True)
 
     def report(self) -> Report:
         return self._report

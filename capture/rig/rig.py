@@ -60,6 +60,11 @@ class Rig:
         """The wheel's filter names by slot; empty without a wheel."""
         return self._filters
 
+    @property
+    def readout_s(self) -> float:
+        """Seconds from the end of an exposure to its image, as learned from the last frames."""
+        return self._sensor.readout_s
+
     def connect(self) -> None:
         """Connect to every device and read what does not change. Raises DeviceError."""
         self._sensor.connect()
@@ -135,9 +140,9 @@ class Rig:
             self.select_filter(spec.filter)
         mode = self.config.readout_mode
         self._sensor.set_up(spec.binning, self.config.gain, self.config.offset, mode)
-        shut_before = self._guard.report().roof is RoofState.SHUT
+        roof_before = self._guard.report().roof
         exposed = self._sensor.expose(spec, light=spec.kind in (Kind.FLAT, Kind.LIGHT))
-        shut_after = self._guard.report().roof is RoofState.SHUT
+        roofs = {roof_before, self._guard.report().roof}
         facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
         looks_up = self.mount is not None and spec.kind in (Kind.FLAT, Kind.LIGHT)
         pointing = self.mount.pointing() if self.mount is not None and looks_up else (None, None)
@@ -156,7 +161,7 @@ class Rig:
                 azimuth_deg=pointing[1],
                 right_ascension_h=coordinates[0] if coordinates else None,
                 declination_deg=coordinates[1] if coordinates else None,
-                roof_shut=shut_before and shut_after,
+                roof_shut=None if RoofState.NONE in roofs else roofs == {RoofState.SHUT},
                 saturation_adu=facts.saturation_adu,
                 electrons_per_adu=facts.electrons_per_adu,
                 pixel_size_um=facts.pixel_size_um,
@@ -170,7 +175,7 @@ class Rig:
     def roof_leaves_s(self) -> float:
         """Seconds until the roof may open, infinite while it stays shut, 0 when it is not shut."""
         report = self._guard.report()
-        if report.roof is not RoofState.SHUT:
+        if not report.dark:
             return 0.0
         if report.opens_at is None:
             return float("inf")
@@ -244,7 +249,7 @@ class Rig:
 
     def _require_shut(self) -> None:
         report = self._guard.report()
-        if report.roof is not RoofState.SHUT or self.roof_leaves_s() < 5.0:
+        if not report.dark or self.roof_leaves_s() < 5.0:
             raise Preempted(f"{self.name}: the roof is {report.roof} or about to open")
 
     def _open_cover(self) -> None:

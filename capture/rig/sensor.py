@@ -61,7 +61,7 @@ class Sensor:
         self._journal = journal
         self._facts: CameraFacts | None = None
         self._set_up: tuple[int, int | None, int | None, int | None] | None = None
-        self._readout_s = 0.0
+        self.readout_s = 0.0
 
     @property
     def facts(self) -> CameraFacts:
@@ -178,7 +178,7 @@ class Sensor:
         seconds = spec.exposure_s
         if seconds and not facts.exposure_min_s <= seconds <= facts.exposure_max_s:
             raise BadInput(
-                f"{self._rig}: the camera exposes from {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s, "
+                f"{self._rig}: the camera takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s, "
                 f"not {seconds:g} s"
             )
         self._patience.checkpoint()
@@ -190,13 +190,13 @@ class Sensor:
                 f"an exposure of {seconds:g} s",
                 lambda: bool(self._camera.ImageReady),
                 deadline_s=seconds + _READOUT_DEADLINE_S,
-                expected_s=seconds + self._readout_s,
+                expected_s=seconds + self.readout_s,
             )
         except (Interrupted, DeviceTimeout):
             self._abort()
             raise
         overhead_s = self._clock.monotonic() - begun - seconds
-        self._readout_s = max(0.0, min(overhead_s, self._readout_s + 1.0) if self._readout_s else overhead_s)
+        self.readout_s = max(0.0, min(overhead_s, self.readout_s + 1.0) if self.readout_s else overhead_s)
         pixels = self._camera.image(facts.width_px // spec.binning, facts.height_px // spec.binning)
         return Exposed(
             pixels=pixels,

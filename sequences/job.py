@@ -1,0 +1,34 @@
+"""What a run is asked to do: frozen data that the night hands to a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from capture.frame import Frame, FrameSpec
+from capture.rig.rig import Rig
+from capture.site import Window
+
+
+@dataclass(frozen=True)
+class Want:
+    """So many good frames of one spec. A flat's `exposure_s` is left to the sequence."""
+
+    spec: FrameSpec
+    count: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run's work. `bias_level_adu`: the library's, None when it holds no bias for this rig."""
+
+    sequence: str
+    rig: str
+    night: date
+    window: Window
+    wants: tuple[Want, ...]
+    bias_level_adu: float | None = None
+
+
+Sequence = Callable[[Rig, Job], Iterator[Frame]]

@@ -1,0 +1,122 @@
+"""Sky flats at dusk and dawn: the Sun's altitude opens the window, every frame teaches the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import cos, radians
+
+from capture.frame import Frame, FrameSpec, Kind
+from capture.rig.rig import Rig
+from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, Probe, Stop, Wait
+from sequences.job import Job
+
+# 99.9 % of the pixels must stay below this fraction of the linear range.
+_LINEAR_FRACTION = 0.95
+_SIDEREAL_ARCSEC_PER_S = 15.04
+_STARS_MOVE_AT_LEAST_ARCSEC = 12.0
+
+
+def sky_flats(rig: Rig, job: Job) -> Iterator[Frame]:
+    """Take what `job` wants and yield every flat, the rejected ones with their reasons.
+
+    Probes are looked at and let go. Raises Interrupted when the sky is withdrawn.
+    """
+    wants = {want.spec.filter or "": want for want in job.wants}
+    bias_adu = job.bias_level_adu if job.bias_level_adu is not None else _measure_bias(rig)
+    settings = _settings(rig, bias_adu)
+    counts = {name: want.count for name, want in wants.items()}
+    controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
+    with rig.until(job.window.end), rig.ready_for_sky():
+        last: Frame | None = None
+        while True:
+            rig.patience.checkpoint()
+            action = controller.next(rig.clock.now())
+            if isinstance(action, Stop):
+                rig.journal.say(rig.name, "flats", f"flats end: {action.reason}")
+                return
+            if isinstance(action, Wait):
+                rig.journal.say(
+                    rig.name, "waiting", f"{action.reason}; next look {action.until:%H:%M:%S} UTC"
+                )
+                rig.patience.pause((action.until - rig.clock.now()).total_seconds())
+                continue
+            rig.point_at_flat_spot()
+            _let_the_stars_move(rig, last, action)
+            spec = _spec_of(wants[action.filter].spec, action)
+            frame = rig.expose(spec)
+            frame = judge(frame, bias_adu, settings) if isinstance(action, Expose) else frame
+            level_adu = frame.statistics.median_adu - bias_adu
+            controller.observe(
+                Measurement(
+                    filter=action.filter,
+                    exposure_s=frame.facts.exposure_s,
+                    started=frame.facts.started,
+                    level_adu=level_adu,
+                    saturated_fraction=frame.statistics.saturated_fraction,
+                    counted=isinstance(action, Expose) and frame.verdict.good,
+                )
+            )
+            last = frame
+            if isinstance(action, Probe):
+                seen = f"{level_adu:.0f} ADU in {action.exposure_s:.2f} s"
+                rig.journal.say(rig.name, "probe", f"probe {action.filter}: {seen}")
+            else:
+                yield frame
+
+
+def judge(frame: Frame, bias_adu: float, settings: FlatSettings) -> Frame:
+    """The frame with a verdict: level in the band, nothing near saturation, exposure within its limits."""
+    reasons = []
+    level_adu = frame.statistics.median_adu - bias_adu
+    off = level_adu / settings.target_adu - 1.0
+    if abs(off) > settings.tolerance:
+        reasons.append(
+            f"level {level_adu:.0f} ADU is {off:+.0%} from the target {settings.target_adu:.0f}, "
+            f"allowed is {settings.tolerance:.0%}"
+        )
+    limit_adu = _LINEAR_FRACTION * frame.facts.saturation_adu
+    if frame.statistics.percentile_999_adu > limit_adu:
+        reasons.append(
+            f"the brightest pixels reach {frame.statistics.percentile_999_adu:.0f} ADU, "
+            f"the linear range ends at {limit_adu:.0f}"
+        )
+    if not settings.min_exposure_s * 0.99 <= frame.facts.exposure_s <= settings.max_exposure_s * 1.01:
+        reasons.append(
+            f"exposed {frame.facts.exposure_s:g} s, outside "
+            f"{settings.min_exposure_s:g} to {settings.max_exposure_s:g} s"
+        )
+    return replace(frame, target_adu=bias_adu + settings.target_adu).judged(*reasons)
+
+
+def _settings(rig: Rig, bias_adu: float) -> FlatSettings:
+    flats, camera = rig.config.flats, rig.camera
+    return FlatSettings(
+        target_adu=flats.target_fraction * camera.saturation_adu - bias_adu,
+        tolerance=flats.tolerance,
+        min_exposure_s=max(flats.min_exposure_s, camera.exposure_min_s),
+        max_exposure_s=min(flats.max_exposure_s, camera.exposure_max_s),
+        saturation_adu=0.97 * camera.saturation_adu - bias_adu,
+    )
+
+
+def _measure_bias(rig: Rig) -> float:
+    """The bias level of a rig whose library holds none yet, from one frame with the shutter shut."""
+    frame = rig.expose(rig.spec(Kind.BIAS))
+    return frame.statistics.median_adu
+
+
+def _spec_of(spec: FrameSpec, action: Expose | Probe) -> FrameSpec:
+    # A hundredth of a second is finer than any shutter and keeps the header readable.
+    return replace(spec, exposure_s=max(0.001, round(action.exposure_s, 2 if action.exposure_s > 1 else 4)))
+
+
+def _let_the_stars_move(rig: Rig, last: Frame | None, action: Expose | Probe) -> None:
+    """Untracked, the sky itself dithers; where it drifts too slowly between frames, near the pole, wait."""
+    if last is None or isinstance(action, Probe) or last.facts.declination_deg is None:
+        return
+    speed_arcsec_per_s = _SIDEREAL_ARCSEC_PER_S * max(0.02, cos(radians(last.facts.declination_deg)))
+    passed_s = (rig.clock.now() - last.facts.started).total_seconds()
+    missing_s = _STARS_MOVE_AT_LEAST_ARCSEC / speed_arcsec_per_s - passed_s
+    if missing_s > 0:
+        rig.patience.pause(missing_s)
