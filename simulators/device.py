@@ -1,0 +1,290 @@
+"""What all Alpaca devices share: members by decorator, connection, device state, errors, the command log.
+
+A device declares its members with `get` and `put`; the parameters' types come from the annotations. Errors
+are those of ASCOM's API Reference (0x400 and up). Whoever calls `Device.call` is the server or a test in the
+process; both go the same way, so both leave the same log.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+from uuid import NAMESPACE_DNS, uuid5
+
+from simulators.world import World
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+NOT_IMPLEMENTED = 0x400
+INVALID_VALUE = 0x401
+VALUE_NOT_SET = 0x402
+NOT_CONNECTED = 0x407
+PARKED = 0x408
+SLAVED = 0x409
+INVALID_OPERATION = 0x40B
+ACTION_NOT_IMPLEMENTED = 0x40C
+DRIVER_ERROR = 0x500
+
+
+class AlpacaError(Exception):
+    """Raised by a member that cannot do what was asked: goes out as 200 with this error number."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+class BadRequest(Exception):
+    """Raised for a call that the protocol does not know: goes out as 400 with plain text."""
+
+
+def not_implemented(member: str) -> AlpacaError:
+    """Return the error for a member that this device does not have."""
+    return AlpacaError(NOT_IMPLEMENTED, f"{member} is not implemented by this device")
+
+
+def invalid(text: str) -> AlpacaError:
+    """Return the error for a value out of range."""
+    return AlpacaError(INVALID_VALUE, text)
+
+
+def refused(text: str) -> AlpacaError:
+    """Return the error for an act that is not possible now."""
+    return AlpacaError(INVALID_OPERATION, text)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One PUT as it was carried out; `error_number` is 0 when it went well."""
+
+    time: datetime
+    device: str
+    member: str
+    parameters: Mapping[str, str]
+    error_number: int = 0
+    error: str = ""
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered not in ("true", "false"):
+        raise ValueError(text)
+    return lowered == "true"
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or "_" in text:
+        raise ValueError(text)
+    return value
+
+
+def _integer(text: str) -> int:
+    if "_" in text:
+        raise ValueError(text)
+    return int(text)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "bool": _boolean, "float": _number, "int": _integer, "str": str,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Member:
+    """One operation of a device: its function, its parameters on the wire, whether it needs a connection."""
+
+    call: Callable[..., Any]
+    parameters: tuple[tuple[str, Callable[[str], Any]], ...]
+    connected: bool
+
+
+def _declare(kind: str, name: str, wire: tuple[str, ...], connected: bool) -> Callable[[Method], Method]:
+    def mark(method: Method) -> Method:
+        types = [v for k, v in method.__annotations__.items() if k != "return"]
+        assert len(types) == len(wire), f"{name}: one wire name for each parameter"
+        parameters = tuple((w, _CONVERTERS[t]) for w, t in zip(wire, types, strict=True))
+        marks = getattr(method, "alpaca_members", ())
+        method.alpaca_members = (*marks, (kind, name, Member(method, parameters, connected)))  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def get(name: str, *wire: str, connected: bool = True) -> Callable[[Method], Method]:
+    """Declare a GET member; `wire` names its query parameters in the order of the method's own."""
+    return _declare("get", name, wire, connected)
+
+
+def put(name: str, *wire: str, connected: bool = True) -> Callable[[Method], Method]:
+    """Declare a PUT member; `wire` names its form parameters in the order of the method's own."""
+    return _declare("put", name, wire, connected)
+
+
+class Device:
+    """The base of all simulated devices."""
+
+    kind: ClassVar[str]
+    interface_version: ClassVar[int]
+    description: ClassVar[str] = "A simulated device of nightcal"
+    constants: ClassVar[Mapping[str, object]] = {}
+    no_get: ClassVar[tuple[str, ...]] = ()
+    no_put: ClassVar[tuple[str, ...]] = ()
+    state: ClassVar[tuple[str, ...]] = ()
+    members: ClassVar[dict[tuple[str, str], Member]]
+
+    def __init_subclass__(cls) -> None:
+        found: dict[tuple[str, str], Member] = dict(getattr(cls, "members", {}))
+        for base in reversed(cls.__mro__):
+            for method in vars(base).values():
+                for kind, name, member in getattr(method, "alpaca_members", ()):
+                    found[kind, name] = member
+        for name, value in cls.constants.items():
+            found["get", name] = Member(lambda _self, value=value: value, (), True)
+        for kind, names in (("get", cls.no_get), ("put", cls.no_put)):
+            for name in names:
+                found[kind, name] = Member(_absent(name), (), True)
+        cls.members = found
+
+    def __init__(self, world: World, number: int, name: str, log: list[Command]) -> None:
+        self.world = world
+        self.number = number
+        self.name = name
+        self.connected = False
+        self.unique_id = str(
+            uuid5(NAMESPACE_DNS, f"nightcal/{world.settings.seed}/{self.kind}/{number}/{name}")
+        )
+        self._log = log
+
+    @property
+    def address(self) -> str:
+        """The device's name in the command log: type and number, as `camera/0`."""
+        return f"{self.kind}/{self.number}"
+
+    def now_s(self) -> float:
+        """Return the time as Unix seconds."""
+        return self.world.now_s()
+
+    def call(self, method: str, member: str, parameters: Mapping[str, str]) -> Any:
+        """Carry out one GET or PUT and return its value (None for a PUT).
+
+        `method` is 'get' or 'put'; the names in `parameters` are as on the wire, in lower case for 'get'.
+        Raises BadRequest for an unknown member or a parameter missing or unreadable, AlpacaError for the rest.
+        """
+        known = self.members.get((method, member))
+        if known is None:
+            raise BadRequest(f"{self.kind} has no {method.upper()} {member}")
+        arguments = [_read(parameters, name, convert, method) for name, convert in known.parameters]
+        if method == "get":
+            return self._carry_out(known, arguments)
+        with self.world.lock:
+            entry = len(self._log)
+            self._log.append(Command(self.world.clock.now(), self.address, member, dict(parameters)))
+            try:
+                return self._carry_out(known, arguments)
+            except AlpacaError as error:
+                done = self._log[entry]
+                self._log[entry] = Command(
+                    done.time, done.device, done.member, done.parameters, error.number, str(error)
+                )
+                raise
+
+    def note(self, text: str) -> None:
+        """Write what a command led to beside it in the command log, as an error that nobody was told."""
+        last = self._log[-1]
+        self._log[-1] = Command(last.time, last.device, last.member, last.parameters, DRIVER_ERROR, text)
+
+    def _carry_out(self, member: Member, arguments: list[Any]) -> Any:
+        with self.world.lock:
+            if member.connected and not self.connected:
+                raise AlpacaError(NOT_CONNECTED, f"{self.name} is not connected")
+            return member.call(self, *arguments)
+
+    @get("connected", connected=False)
+    def _get_connected(self) -> bool:
+        return self.connected
+
+    @put("connected", "Connected", connected=False)
+    def _set_connected(self, connected: bool) -> None:
+        self.connected = connected
+
+    @put("connect", connected=False)
+    def _connect(self) -> None:
+        self.connected = True
+
+    @put("disconnect", connected=False)
+    def _disconnect(self) -> None:
+        self.connected = False
+
+    @get("connecting", connected=False)
+    def _connecting(self) -> bool:
+        return False
+
+    @get("name", connected=False)
+    def _name(self) -> str:
+        return self.name
+
+    @get("description", connected=False)
+    def _description(self) -> str:
+        return self.description
+
+    @get("driverinfo", connected=False)
+    def _driver_info(self) -> str:
+        return "nightcal simulators: one world, rendered by one file per Alpaca device"
+
+    @get("driverversion", connected=False)
+    def _driver_version(self) -> str:
+        return "1.0"
+
+    @get("interfaceversion", connected=False)
+    def _interface_version(self) -> int:
+        return self.interface_version
+
+    @get("supportedactions", connected=False)
+    def _supported_actions(self) -> list[str]:
+        return []
+
+    @put("action", "Action", "Parameters")
+    def _action(self, action: str, parameters: str) -> None:
+        raise AlpacaError(ACTION_NOT_IMPLEMENTED, f"no action {action!r}: none is supported")
+
+    @put("commandblind", "Command", "Raw")
+    @put("commandbool", "Command", "Raw")
+    @put("commandstring", "Command", "Raw")
+    def _command(self, command: str, raw: str) -> None:
+        raise not_implemented("Command")
+
+    @get("devicestate")
+    def _device_state(self) -> list[dict[str, object]]:
+        out: list[dict[str, object]] = []
+        for name in self.state:
+            try:
+                out.append({"Name": name, "Value": self.members["get", name.lower()].call(self)})
+            except AlpacaError:
+                continue
+        return [*out, {"Name": "TimeStamp", "Value": iso(self.now_s())}]
+
+
+def _absent(name: str) -> Callable[..., Any]:
+    def raise_it(_self: Device) -> None:
+        raise not_implemented(name)
+
+    return raise_it
+
+
+def _read(parameters: Mapping[str, str], name: str, convert: Callable[[str], Any], method: str) -> Any:
+    text = parameters.get(name.lower() if method == "get" else name)
+    if text is None:
+        raise BadRequest(f"parameter {name} is missing")
+    try:
+        return convert(text)
+    except (ValueError, OverflowError):
+        raise BadRequest(f"parameter {name} cannot be read: {text!r}") from None
+
+
+def iso(t: float, suffix: str = "Z") -> str:
+    """Return Unix seconds as an ISO date and time with milliseconds."""
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + suffix

@@ -1,0 +1,309 @@
+"""The mount: ITelescopeV4, an equatorial mount with asynchronous slews that take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import numpy as np
+
+from simulators.device import (
+    PARKED,
+    VALUE_NOT_SET,
+    AlpacaError,
+    Command,
+    Device,
+    get,
+    invalid,
+    iso,
+    not_implemented,
+    put,
+    refused,
+)
+from simulators.world import Rig, World
+
+_TOPOCENTRIC = 1
+
+
+class Telescope(Device):
+    """A simulated equatorial mount on one rig."""
+
+    kind = "telescope"
+    interface_version = 4
+    description = "An equatorial mount"
+    constants: ClassVar[Mapping[str, object]] = {
+        "alignmentmode": 2,
+        "canfindhome": True,
+        "canpark": True,
+        "canunpark": True,
+        "cansetpark": True,
+        "cansettracking": True,
+        "canslew": True,
+        "canslewasync": True,
+        "canslewaltaz": True,
+        "canslewaltazasync": True,
+        "cansync": False,
+        "cansyncaltaz": False,
+        "canpulseguide": False,
+        "cansetdeclinationrate": False,
+        "cansetrightascensionrate": False,
+        "cansetguiderates": False,
+        "cansetpierside": False,
+        "declinationrate": 0.0,
+        "rightascensionrate": 0.0,
+        "doesrefraction": False,
+        "equatorialsystem": _TOPOCENTRIC,
+        "ispulseguiding": False,
+        "trackingrate": 0,
+        "trackingrates": [0],
+    }
+    no_get = ("guideratedeclination", "guideraterightascension")
+    no_put = (
+        "declinationrate", "rightascensionrate", "doesrefraction", "guideratedeclination",
+        "guideraterightascension", "sideofpier", "moveaxis", "pulseguide", "synctoaltaz", "synctocoordinates",
+        "synctotarget",
+    )  # fmt: skip
+    state = (
+        "Altitude", "AtHome", "AtPark", "Azimuth", "Declination", "IsPulseGuiding", "RightAscension",
+        "SideOfPier", "SiderealTime", "Slewing", "Tracking", "UTCDate",
+    )  # fmt: skip
+
+    def __init__(self, world: World, rig: Rig, log: list[Command]) -> None:
+        super().__init__(world, rig.number, f"{rig.settings.name} mount", log)
+        self._rig = rig
+        self._mount = rig.mount
+        self._target_ra_h: float | None = None
+        self._target_dec_deg: float | None = None
+        self._home_at: float | None = None
+
+    def _free(self) -> float:
+        """Return now; raise when the mount is parked."""
+        now = self.now_s()
+        if self._mount.parked(now):
+            raise AlpacaError(PARKED, f"{self.name} is parked: Unpark first")
+        self._home_at = None
+        return now
+
+    @get("atpark")
+    def _at_park(self) -> bool:
+        return self._mount.parked(self.now_s())
+
+    @put("park")
+    def _park(self) -> None:
+        now = self.now_s()
+        if not self._mount.parked(now):
+            self._home_at = None
+            self._mount.park(now)
+
+    @put("unpark")
+    def _unpark(self) -> None:
+        self._mount.unpark(self.now_s())
+
+    @put("setpark")
+    def _set_park(self) -> None:
+        altitude, azimuth = self._mount.alt_az(self.now_s())
+        self._mount.park_alt_az = (float(altitude), float(azimuth))
+
+    @get("athome")
+    def _at_home(self) -> bool:
+        return self._home_at is not None and self.now_s() >= self._home_at
+
+    @put("findhome")
+    def _find_home(self) -> None:
+        now = self._free()
+        # Home is the pole: the weights down, the tube up the polar axis.
+        pole = 90.0 if self.world.settings.site.latitude_deg >= 0 else -90.0
+        self._home_at = now + self._mount.slew_s(now, 0.0, pole)
+        self._mount.slew(now, 0.0, pole, False)
+
+    @get("slewing")
+    def _slewing(self) -> bool:
+        return self._mount.slewing(self.now_s())
+
+    @put("abortslew")
+    def _abort(self) -> None:
+        now = self._free()
+        if self._mount.slewing(now):
+            # A park that is broken off is none.
+            self._mount.unpark(now)
+            self._mount.stop(now)
+
+    @get("tracking")
+    def _get_tracking(self) -> bool:
+        return self._mount.tracking(self.now_s())
+
+    @put("tracking", "Tracking")
+    def _set_tracking(self, tracking: bool) -> None:
+        if not tracking and self._mount.parked(self.now_s()):
+            return
+        now = self._free()
+        if self._mount.slewing(now):
+            raise refused("the mount slews: Tracking cannot change now")
+        self._mount.set_tracking(now, tracking)
+
+    @put("trackingrate", "TrackingRate")
+    def _set_tracking_rate(self, rate: int) -> None:
+        if rate != 0:
+            raise invalid(f"TrackingRate {rate}: only 0, sidereal, is possible")
+
+    @put("slewtoaltaz", "Azimuth", "Altitude")
+    @put("slewtoaltazasync", "Azimuth", "Altitude")
+    def _slew_alt_az(self, azimuth_deg: float, altitude_deg: float) -> None:
+        if not (0 <= azimuth_deg <= 360 and -90 <= altitude_deg <= 90):
+            raise invalid(f"Azimuth {azimuth_deg}, Altitude {altitude_deg} deg: no such direction")
+        now = self._free()
+        if self._mount.tracking(now):
+            raise refused("SlewToAltAz needs Tracking to be false")
+        self._mount.slew_to_alt_az(now, altitude_deg, azimuth_deg)
+
+    @put("slewtocoordinates", "RightAscension", "Declination")
+    @put("slewtocoordinatesasync", "RightAscension", "Declination")
+    def _slew_coordinates(self, ra_h: float, dec_deg: float) -> None:
+        self._check(ra_h, dec_deg)
+        now = self._free()
+        if not self._mount.tracking(now):
+            raise refused("SlewToCoordinates needs Tracking to be true")
+        self._target_ra_h, self._target_dec_deg = ra_h, dec_deg
+        self._mount.slew_to_ra(now, ra_h * 15, dec_deg)
+
+    @put("slewtotarget")
+    @put("slewtotargetasync")
+    def _slew_target(self) -> None:
+        self._slew_coordinates(self._get_target_ra(), self._get_target_dec())
+
+    @staticmethod
+    def _check(ra_h: float, dec_deg: float) -> None:
+        if not (0 <= ra_h < 24 and -90 <= dec_deg <= 90):
+            raise invalid(f"RightAscension {ra_h} h, Declination {dec_deg} deg: no such place")
+
+    @get("targetrightascension")
+    def _get_target_ra(self) -> float:
+        if self._target_ra_h is None:
+            raise AlpacaError(VALUE_NOT_SET, "TargetRightAscension has not been set")
+        return self._target_ra_h
+
+    @put("targetrightascension", "TargetRightAscension")
+    def _set_target_ra(self, ra_h: float) -> None:
+        self._check(ra_h, 0.0)
+        self._target_ra_h = ra_h
+
+    @get("targetdeclination")
+    def _get_target_dec(self) -> float:
+        if self._target_dec_deg is None:
+            raise AlpacaError(VALUE_NOT_SET, "TargetDeclination has not been set")
+        return self._target_dec_deg
+
+    @put("targetdeclination", "TargetDeclination")
+    def _set_target_dec(self, dec_deg: float) -> None:
+        self._check(0.0, dec_deg)
+        self._target_dec_deg = dec_deg
+
+    @get("altitude")
+    def _altitude(self) -> float:
+        return float(self._mount.alt_az(self.now_s())[0])
+
+    @get("azimuth")
+    def _azimuth(self) -> float:
+        return float(self._mount.alt_az(self.now_s())[1])
+
+    @get("rightascension")
+    def _right_ascension(self) -> float:
+        now = self.now_s()
+        return float((self._mount.sidereal_deg(now) - self._mount.ha_dec(now)[0]) % 360 / 15) % 24
+
+    @get("declination")
+    def _declination(self) -> float:
+        return float(self._mount.ha_dec(self.now_s())[1])
+
+    @get("siderealtime")
+    def _sidereal_time(self) -> float:
+        return float(self._mount.sidereal_deg(self.now_s())) / 15
+
+    @get("sideofpier")
+    def _side_of_pier(self) -> int:
+        hour_angle = (float(self._mount.ha_dec(self.now_s())[0]) + 180) % 360 - 180
+        return 0 if hour_angle >= 0 else 1
+
+    @get("destinationsideofpier", "RightAscension", "Declination")
+    def _destination_side(self, ra_h: float, dec_deg: float) -> int:
+        self._check(ra_h, dec_deg)
+        hour_angle = (float(self._mount.sidereal_deg(self.now_s())) - ra_h * 15 + 180) % 360 - 180
+        return 0 if hour_angle >= 0 else 1
+
+    @get("canmoveaxis", "Axis")
+    def _can_move_axis(self, axis: int) -> bool:
+        if axis not in (0, 1, 2):
+            raise invalid(f"Axis {axis} is not 0, 1 or 2")
+        return False
+
+    @get("axisrates", "Axis")
+    def _axis_rates(self, axis: int) -> list[dict[str, float]]:
+        self._can_move_axis(axis)
+        return []
+
+    @get("slewsettletime")
+    def _get_settle(self) -> int:
+        return round(self._mount.settle_s)
+
+    @put("slewsettletime", "SlewSettleTime")
+    def _set_settle(self, seconds: int) -> None:
+        if not 0 <= seconds <= 300:
+            raise invalid(f"SlewSettleTime {seconds} s is not within 0 to 300 s")
+        self._mount.settle_s = float(seconds)
+
+    @get("sitelatitude")
+    def _latitude(self) -> float:
+        return self.world.settings.site.latitude_deg
+
+    @get("sitelongitude")
+    def _longitude(self) -> float:
+        return self.world.settings.site.longitude_deg
+
+    @get("siteelevation")
+    def _elevation(self) -> float:
+        return self.world.settings.site.elevation_m
+
+    @put("sitelatitude", "SiteLatitude")
+    def _set_latitude(self, value: float) -> None:
+        self._fixed("SiteLatitude", value, 90)
+
+    @put("sitelongitude", "SiteLongitude")
+    def _set_longitude(self, value: float) -> None:
+        self._fixed("SiteLongitude", value, 180)
+
+    @put("siteelevation", "SiteElevation")
+    def _set_elevation(self, value: float) -> None:
+        if not -300 <= value <= 10_000:
+            raise invalid(f"SiteElevation {value} m is not within -300 to 10000 m")
+        raise not_implemented("writing SiteElevation")
+
+    @staticmethod
+    def _fixed(member: str, value: float, limit: float) -> None:
+        if not -limit <= value <= limit:
+            raise invalid(f"{member} {value} deg is not within {-limit} to {limit}")
+        raise not_implemented(f"writing {member}")
+
+    @get("utcdate")
+    def _get_utc(self) -> str:
+        return iso(self.now_s())
+
+    @put("utcdate", "UTCDate")
+    def _set_utc(self, text: str) -> None:
+        try:
+            datetime.fromisoformat(text).replace(tzinfo=UTC)
+        except ValueError:
+            raise invalid(f"UTCDate {text!r} is no ISO date") from None
+        raise not_implemented("writing UTCDate")
+
+    @get("aperturediameter")
+    def _aperture(self) -> float:
+        return self._rig.settings.aperture_m
+
+    @get("aperturearea")
+    def _area(self) -> float:
+        return float(np.pi * self._rig.settings.aperture_m**2 / 4)
+
+    @get("focallength")
+    def _focal_length(self) -> float:
+        return self._rig.settings.focal_length_m
