@@ -1,0 +1,128 @@
+"""The archive: a folder of FITS files and the catalogue of them, saved to in the one safe order."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from datetime import date
+from pathlib import Path
+
+from capture.clock import Clock
+from capture.errors import StoreError
+from capture.frame import Frame
+from capture.journal import Entry
+from capture.site import Site
+from capture.store import fits_file, headers, paths
+from capture.store.catalogue import Catalogue
+from capture.store.rows import FrameRow, MasterRow
+
+CATALOGUE = "catalogue.sqlite"
+
+
+class Archive:
+    """Frames of one site below one folder. Any thread may save."""
+
+    def __init__(self, folder: Path, site: Site, clock: Clock) -> None:
+        """Open, or make, the archive at `folder`.
+
+        Raises StoreError when the folder cannot be made or written, or the catalogue cannot be opened.
+        """
+        self.root = folder
+        self.site = site
+        self.clock = clock
+        self._probe()
+        self.catalogue = Catalogue(folder / CATALOGUE)
+        self._naming = threading.Lock()
+        self._last_numbers: dict[tuple[Path, str], int] = {}
+        # A file whose row is on its way is no orphan.
+        self._saving: set[str] = set()
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalogue.close()
+
+    def path_of(self, row: FrameRow | MasterRow) -> Path:
+        """Where the file of a frame or a master is."""
+        return self.root / row.path
+
+    def save(self, frame: Frame, run: int | None, night: date) -> FrameRow:
+        """Write the frame's file durably, then its row: from then on the frame counts.
+
+        Raises StoreError. When the file fails nothing is left of it; when the row fails the file stays, and
+        `reconcile` gives it its row.
+        """
+        cards = headers.frame_cards(frame, self.site)
+        folder = paths.raw_folder(self.root, night, frame.facts.rig, frame.spec.kind)
+        stem = paths.raw_stem(frame.facts.rig, frame.spec)
+        while True:
+            file = paths.raw_file(folder, stem, self._next_number(folder, stem))
+            name = file.relative_to(self.root).as_posix()
+            self._saving.add(name)
+            try:
+                sha256 = fits_file.write(file, frame.pixels, cards)
+                return self.catalogue.add_frame(frame, run=run, night=night, path=name, sha256=sha256)
+            except fits_file.NameTaken:
+                continue  # Another process took the number.
+            finally:
+                self._saving.discard(name)
+
+    def reconcile(self) -> list[Path]:
+        """Give a row to every whole file that has none: its writer was killed, or the catalogue was lost.
+
+        Temporary files whose writer is gone are removed. A damaged file is set aside as `*.damaged` and said
+        so in the catalogue's entries. Returns the files adopted.
+        """
+        adopted: list[Path] = []
+        raw = self.root / paths.RAW
+        for leftover in sorted(self.root.rglob(f".*{fits_file.TEMPORARY}")):
+            if fits_file.is_abandoned(leftover):
+                leftover.unlink(missing_ok=True)
+        # The files are listed before the rows are: a frame saved meanwhile has its row by then.
+        found = sorted(raw.rglob("*.fits"))
+        saving = set(self._saving)
+        known = self.catalogue.paths()
+        for file in found:
+            name = file.relative_to(self.root).as_posix()
+            if name not in known and name not in saving and self._adopt(file, name):
+                adopted.append(file)
+        return adopted
+
+    def _adopt(self, file: Path, name: str) -> bool:
+        try:
+            header, pixels = fits_file.read(file)
+            frame = headers.frame_of(header, pixels)
+        except StoreError as error:
+            file.rename(file.with_name(file.name + paths.DAMAGED))
+            self.catalogue.add_entry(
+                Entry(self.clock.now(), "nightcal", "damaged", f"{error}; set aside", {"path": name})
+            )
+            return False
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        self.catalogue.add_frame(frame, run=None, night=self._night_of(file, frame), path=name, sha256=sha256)
+        return True
+
+    def _night_of(self, file: Path, frame: Frame) -> date:
+        try:
+            return date.fromisoformat(file.relative_to(self.root / paths.RAW).parts[0])
+        except ValueError:
+            return self.site.night_of(frame.facts.started)
+
+    def _next_number(self, folder: Path, stem: str) -> int:
+        with self._naming:
+            key = (folder, stem)
+            if key not in self._last_numbers:
+                self._last_numbers[key] = paths.last_number(folder, stem)
+            self._last_numbers[key] += 1
+            return self._last_numbers[key]
+
+    def _probe(self) -> None:
+        probe = self.root / ".nightcal-probe"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"nightcal can write here")
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"the archive folder {self.root} cannot be written: {error.strerror}. "
+                f"Make it writable or name another one in the config."
+            ) from error

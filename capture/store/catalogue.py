@@ -1,0 +1,206 @@
+"""The catalogue: which frames there are, what of the needs they meet, and what was made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, func, select
+
+from capture.errors import StoreError
+from capture.frame import Frame, FrameSpec, Kind
+from capture.journal import Entry
+from capture.store.database import Database
+from capture.store.needs import Missing, Need
+from capture.store.rows import (
+    FrameRow,
+    MasterRow,
+    RunRow,
+    entry_view,
+    frame_values,
+    frame_view,
+    master_view,
+    run_view,
+    separating_fields,
+    spec_values,
+)
+from capture.store.schema import EntryTable, FrameTable, MasterInputTable, MasterTable, RunTable
+
+
+class Catalogue:
+    """Runs, frames, masters and the journal, kept in SQLite. Any thread may call any method.
+
+    Every method raises StoreError when the database is locked, damaged, full or gone.
+    """
+
+    def __init__(self, place: Path | str, busy_timeout_s: float = 30.0) -> None:
+        """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs."""
+        self._database = Database(place, busy_timeout_s)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self._database.close()
+
+    def open_run(self, rig: str, sequence: str, night: date, started: datetime) -> int:
+        """Record that a sequence starts; return the run's number."""
+        with self._database.write() as session:
+            run = RunTable(rig=rig, sequence=sequence, night=night, started=started)
+            session.add(run)
+            session.flush()
+            return run.id
+
+    def close_run(self, run: int, ended: datetime, outcome: str) -> None:
+        """Record that a run ended, and how in words."""
+        with self._database.write() as session:
+            row = session.get(RunTable, run)
+            if row is None:
+                raise StoreError(f"there is no run {run} in the catalogue")
+            row.ended, row.outcome = ended, outcome
+
+    def runs(self, *, rig: str | None = None, night: date | None = None) -> list[RunRow]:
+        """Runs in the order of their start."""
+        query = select(RunTable).order_by(RunTable.started, RunTable.id)
+        if rig is not None:
+            query = query.where(RunTable.rig == rig)
+        if night is not None:
+            query = query.where(RunTable.night == night)
+        with self._database.read() as session:
+            return [run_view(row) for row in session.scalars(query)]
+
+    def add_frame(self, frame: Frame, *, run: int | None, night: date, path: str, sha256: str) -> FrameRow:
+        """Record a frame whose file is on disk already; `path` is relative to the archive's root.
+
+        The same file again (another process may have adopted it) is the same row, with its run filled in.
+        """
+        with self._database.write() as session:
+            row = session.scalars(select(FrameTable).where(FrameTable.path == path)).one_or_none()
+            if row is None or row.sha256 != sha256:
+                row = FrameTable(run=run, night=night, path=path, sha256=sha256, **frame_values(frame))
+                session.add(row)
+            elif row.run is None:
+                row.run = run
+            session.flush()
+            return frame_view(row)
+
+    def frames(
+        self,
+        *,
+        rig: str | None = None,
+        night: date | None = None,
+        kind: Kind | None = None,
+        good: bool | None = None,
+        since: datetime | None = None,
+        spec: FrameSpec | None = None,
+    ) -> list[FrameRow]:
+        """Frames in the order in which they were taken; `spec` asks for all of that spec's set."""
+        query = select(FrameTable).order_by(FrameTable.taken, FrameTable.id)
+        if rig is not None:
+            query = query.where(FrameTable.rig == rig)
+        if night is not None:
+            query = query.where(FrameTable.night == night)
+        if kind is not None:
+            query = query.where(FrameTable.kind == kind.value)
+        if good is not None:
+            query = query.where(FrameTable.good == good)
+        if since is not None:
+            query = query.where(FrameTable.taken >= since)
+        if spec is not None:
+            query = query.where(*_of_set(FrameTable, spec))
+        with self._database.read() as session:
+            return [frame_view(row) for row in session.scalars(query)]
+
+    def paths(self) -> set[str]:
+        """The paths of all frames, relative to the archive's root."""
+        with self._database.read() as session:
+            return set(session.scalars(select(FrameTable.path)))
+
+    def missing(self, needs: Iterable[Need], now: datetime) -> list[Missing]:
+        """The needs that good frames, young enough at `now`, do not meet, in the order given."""
+        lacking: list[Missing] = []
+        with self._database.read() as session:
+            for need in needs:
+                query = select(func.count()).where(
+                    FrameTable.rig == need.rig,
+                    FrameTable.good,
+                    FrameTable.taken >= now - timedelta(days=need.max_age_days),
+                    *_of_set(FrameTable, need.spec),
+                )
+                have = session.scalar(query) or 0
+                if have < need.count:
+                    lacking.append(Missing(need, have))
+        return lacking
+
+    def add_master(
+        self,
+        *,
+        rig: str,
+        spec: FrameSpec,
+        path: str,
+        sha256: str,
+        method: str,
+        built: datetime,
+        inputs: Sequence[FrameRow],
+        figures: Mapping[str, float],
+    ) -> MasterRow:
+        """Record a master whose file is on disk already, with the frames that it was made of."""
+        with self._database.write() as session:
+            row = MasterTable(
+                rig=rig,
+                camera=inputs[-1].facts.camera,
+                path=path,
+                sha256=sha256,
+                method=method,
+                count=len(inputs),
+                built=built,
+                newest_input=max(frame.taken for frame in inputs),
+                oldest_input=min(frame.taken for frame in inputs),
+                figures=dict(figures),
+                inputs=[MasterInputTable(frame=frame.id, sha256=frame.sha256) for frame in inputs],
+                **spec_values(spec.set_key()),
+            )
+            session.add(row)
+            session.flush()
+            return master_view(row)
+
+    def masters(self, *, rig: str | None = None, spec: FrameSpec | None = None) -> list[MasterRow]:
+        """Masters, the newest built first; `spec` asks for those of that spec's set."""
+        query = select(MasterTable).order_by(MasterTable.built.desc(), MasterTable.id.desc())
+        if rig is not None:
+            query = query.where(MasterTable.rig == rig)
+        if spec is not None:
+            query = query.where(*_of_set(MasterTable, spec))
+        with self._database.read() as session:
+            return [master_view(row) for row in session.scalars(query)]
+
+    def add_entry(self, *entries: Entry) -> None:
+        """Keep entries of the journal; many at once cost one commit."""
+        rows = [
+            EntryTable(time=e.time, source=e.source, kind=e.kind, text=e.text, data=_plain(e.data))
+            for e in entries
+        ]
+        with self._database.write() as session:
+            session.add_all(rows)
+
+    def entries(self, since: datetime | None = None, until: datetime | None = None) -> list[Entry]:
+        """Entries from `since` until before `until`, in order."""
+        query = select(EntryTable).order_by(EntryTable.time, EntryTable.id)
+        if since is not None:
+            query = query.where(EntryTable.time >= since)
+        if until is not None:
+            query = query.where(EntryTable.time < until)
+        with self._database.read() as session:
+            return [entry_view(row) for row in session.scalars(query)]
+
+
+def _of_set(table: type[FrameTable] | type[MasterTable], spec: FrameSpec) -> list[ColumnElement[bool]]:
+    """Conditions that hold for the rows of the same set as `spec`."""
+    values = spec_values(spec)
+    return [getattr(table, name).is_not_distinct_from(values[name]) for name in separating_fields(spec.kind)]
+
+
+def _plain(data: Mapping[str, object]) -> dict[str, object]:
+    """What JSON can keep; the rest as text."""
+    plain: dict[str, object] = json.loads(json.dumps(data, default=str))
+    return plain

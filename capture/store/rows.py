@@ -1,0 +1,211 @@
+"""What the catalogue answers: frozen views, never live database objects, and the way to and from tables."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics, Verdict
+from capture.journal import Entry
+from capture.store.schema import EntryTable, FrameTable, MasterTable, RunTable, SpecColumns
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One execution of a sequence; `ended` and `outcome` are None while it runs, or when it was killed."""
+
+    id: int
+    rig: str
+    sequence: str
+    night: date
+    started: datetime
+    ended: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """A frame without its pixels. `path` is relative to the archive's root; `shape` is (rows, columns).
+
+    `run` is None for a frame that was adopted from disk.
+    """
+
+    id: int
+    run: int | None
+    night: date
+    path: str
+    sha256: str
+    shape: tuple[int, int]
+    spec: FrameSpec
+    facts: Facts
+    statistics: Statistics
+    verdict: Verdict
+    target_adu: float | None
+
+    @property
+    def rig(self) -> str:
+        return self.facts.rig
+
+    @property
+    def kind(self) -> Kind:
+        return self.spec.kind
+
+    @property
+    def good(self) -> bool:
+        return self.verdict.good
+
+    @property
+    def taken(self) -> datetime:
+        """The UTC start of the exposure."""
+        return self.facts.started
+
+
+@dataclass(frozen=True)
+class MasterRow:
+    """A master. `spec` is its set key; `inputs` are ids of frames; `figures` are described in masters.py."""
+
+    id: int
+    rig: str
+    camera: str
+    spec: FrameSpec
+    path: str
+    sha256: str
+    method: str
+    count: int
+    built: datetime
+    newest_input: datetime
+    oldest_input: datetime
+    figures: dict[str, float] = field(default_factory=dict)
+    inputs: tuple[int, ...] = ()
+
+
+@cache
+def separating_fields(kind: Kind) -> tuple[str, ...]:
+    """The fields that separate sets of this kind, by asking `FrameSpec.set_key` itself."""
+    probe = FrameSpec(kind, -1.0, "probe", -1, -1, -1, "probe", -1.0, -1.0)
+    key = probe.set_key()
+    return tuple(f.name for f in fields(FrameSpec) if getattr(key, f.name) == getattr(probe, f.name))
+
+
+def spec_values(spec: FrameSpec) -> dict[str, Any]:
+    """A spec as columns."""
+    return {f.name: getattr(spec, f.name) for f in fields(FrameSpec)} | {"kind": spec.kind.value}
+
+
+def spec_view(row: SpecColumns) -> FrameSpec:
+    """A spec from columns."""
+    values = {f.name: getattr(row, f.name) for f in fields(FrameSpec)}
+    return FrameSpec(**(values | {"kind": Kind(row.kind)}))
+
+
+def run_view(row: RunTable) -> RunRow:
+    """A run's view."""
+    return RunRow(row.id, row.rig, row.sequence, row.night, row.started, row.ended, row.outcome)
+
+
+def frame_values(frame: Frame) -> dict[str, Any]:
+    """A frame as columns: all but run, night, path and hash."""
+    facts, statistics = frame.facts, frame.statistics
+    height_px, width_px = frame.pixels.shape
+    values: dict[str, Any] = spec_values(frame.spec) | {
+        "rig": facts.rig,
+        "height_px": height_px,
+        "width_px": width_px,
+        "taken": facts.started,
+        "camera": facts.camera,
+        "actual_exposure_s": facts.exposure_s,
+        "sun_altitude_deg": facts.sun_altitude_deg,
+        "ccd_temperature_c": facts.ccd_temperature_c,
+        "altitude_deg": facts.altitude_deg,
+        "azimuth_deg": facts.azimuth_deg,
+        "right_ascension_h": facts.right_ascension_h,
+        "declination_deg": facts.declination_deg,
+        "actual_rotator_deg": facts.rotator_deg,
+        "roof_shut": facts.roof_shut,
+        "saturation_adu": facts.saturation_adu,
+        "electrons_per_adu": facts.electrons_per_adu,
+        "sensor": {
+            "pixel_size_um": facts.pixel_size_um,
+            "subframe_origin_px": facts.subframe_origin_px,
+            "bayer_pattern": facts.bayer_pattern,
+            "bayer_offset_px": facts.bayer_offset_px,
+            "downloaded_s": facts.downloaded_s,
+        },
+        "target_adu": frame.target_adu,
+        "good": frame.verdict.good,
+        "reasons": list(frame.verdict.reasons),
+    }
+    values |= {f.name: getattr(statistics, f.name) for f in fields(Statistics)}
+    # SQLite keeps NaN as NULL, PostgreSQL as NaN, JSON not at all: unknown is None everywhere.
+    return {name: None if _is_nan(value) else value for name, value in values.items()}
+
+
+def frame_view(row: FrameTable) -> FrameRow:
+    """A frame's view."""
+    sensor = row.sensor
+    pixel = sensor["pixel_size_um"]
+    facts = Facts(
+        rig=row.rig,
+        camera=row.camera,
+        started=row.taken,
+        exposure_s=row.actual_exposure_s,
+        sun_altitude_deg=math.nan if row.sun_altitude_deg is None else row.sun_altitude_deg,
+        ccd_temperature_c=row.ccd_temperature_c,
+        altitude_deg=row.altitude_deg,
+        azimuth_deg=row.azimuth_deg,
+        right_ascension_h=row.right_ascension_h,
+        declination_deg=row.declination_deg,
+        rotator_deg=row.actual_rotator_deg,
+        roof_shut=row.roof_shut,
+        saturation_adu=row.saturation_adu,
+        electrons_per_adu=row.electrons_per_adu,
+        pixel_size_um=None if pixel is None else (pixel[0], pixel[1]),
+        subframe_origin_px=(sensor["subframe_origin_px"][0], sensor["subframe_origin_px"][1]),
+        bayer_pattern=sensor["bayer_pattern"],
+        bayer_offset_px=(sensor["bayer_offset_px"][0], sensor["bayer_offset_px"][1]),
+        downloaded_s=sensor["downloaded_s"],
+    )
+    return FrameRow(
+        id=row.id,
+        run=row.run,
+        night=row.night,
+        path=row.path,
+        sha256=row.sha256,
+        shape=(row.height_px, row.width_px),
+        spec=spec_view(row),
+        facts=facts,
+        statistics=Statistics(**{f.name: getattr(row, f.name) for f in fields(Statistics)}),
+        verdict=Verdict(tuple(row.reasons)),
+        target_adu=row.target_adu,
+    )
+
+
+def master_view(row: MasterTable) -> MasterRow:
+    """A master's view."""
+    return MasterRow(
+        id=row.id,
+        rig=row.rig,
+        camera=row.camera,
+        spec=spec_view(row),
+        path=row.path,
+        sha256=row.sha256,
+        method=row.method,
+        count=row.count,
+        built=row.built,
+        newest_input=row.newest_input,
+        oldest_input=row.oldest_input,
+        figures=dict(row.figures),
+        inputs=tuple(part.frame for part in row.inputs),
+    )
+
+
+def entry_view(row: EntryTable) -> Entry:
+    """A journal entry's view."""
+    return Entry(row.time, row.source, row.kind, row.text, dict(row.data))
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)

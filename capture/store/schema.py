@@ -1,0 +1,141 @@
+"""The catalogue's tables. Only the store knows them; everybody else gets the views of rows.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+# Raised with every change of the tables; a program refuses a catalogue newer than itself.
+VERSION = 1
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC: SQLite forgets the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: it would be taken for UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+
+
+class SpecColumns:
+    """The fields of a FrameSpec, named as there."""
+
+    kind: Mapped[str] = mapped_column(String(8))
+    exposure_s: Mapped[float]
+    filter: Mapped[str | None]
+    binning: Mapped[int]
+    gain: Mapped[int | None]
+    offset: Mapped[int | None]
+    readout_mode: Mapped[str | None]
+    set_temperature_c: Mapped[float | None]
+    rotator_deg: Mapped[float | None]
+
+
+class RunTable(Base):
+    """One execution of a sequence on a rig."""
+
+    __tablename__ = "runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rig: Mapped[str]
+    sequence: Mapped[str]
+    night: Mapped[date]
+    started: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+
+
+class FrameTable(SpecColumns, Base):
+    """One frame on disk, rejected ones too."""
+
+    __tablename__ = "frames"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    rig: Mapped[str]
+    night: Mapped[date]
+    path: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    height_px: Mapped[int]
+    width_px: Mapped[int]
+    taken: Mapped[datetime]
+    camera: Mapped[str]
+    actual_exposure_s: Mapped[float]
+    sun_altitude_deg: Mapped[float | None]
+    ccd_temperature_c: Mapped[float | None]
+    altitude_deg: Mapped[float | None]
+    azimuth_deg: Mapped[float | None]
+    right_ascension_h: Mapped[float | None]
+    declination_deg: Mapped[float | None]
+    actual_rotator_deg: Mapped[float | None]
+    roof_shut: Mapped[bool | None]
+    saturation_adu: Mapped[float]
+    electrons_per_adu: Mapped[float | None]
+    sensor: Mapped[dict[str, Any]]
+    median_adu: Mapped[float]
+    mean_adu: Mapped[float]
+    deviation_adu: Mapped[float]
+    percentile_999_adu: Mapped[float]
+    saturated_fraction: Mapped[float]
+    target_adu: Mapped[float | None]
+    good: Mapped[bool]
+    reasons: Mapped[list[str]]
+    __table_args__ = (
+        Index("frames_of_a_set", "rig", "kind", "good", "taken"),
+        Index("frames_of_a_night", "night", "rig"),
+    )
+
+
+class MasterTable(SpecColumns, Base):
+    """One master; its spec is a set key."""
+
+    __tablename__ = "masters"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rig: Mapped[str] = mapped_column(index=True)
+    camera: Mapped[str]
+    path: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    method: Mapped[str]
+    count: Mapped[int]
+    built: Mapped[datetime]
+    newest_input: Mapped[datetime]
+    oldest_input: Mapped[datetime]
+    figures: Mapped[dict[str, Any]]
+    inputs: Mapped[list[MasterInputTable]] = relationship(lazy="selectin", order_by="MasterInputTable.frame")
+
+
+class MasterInputTable(Base):
+    """Which frame went into which master, and what its file was then."""
+
+    __tablename__ = "master_inputs"
+    master: Mapped[int] = mapped_column(ForeignKey("masters.id"), primary_key=True)
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class EntryTable(Base):
+    """One line of the journal."""
+
+    __tablename__ = "entries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    source: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    data: Mapped[dict[str, Any]]

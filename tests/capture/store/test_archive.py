@@ -1,0 +1,154 @@
+"""A frame counts when its row is committed; whatever happens before, nothing whole is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capture.clock import SimulatedClock
+from capture.errors import StoreError
+from capture.store import fits_file
+from capture.store.archive import CATALOGUE, Archive
+from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, SITE, START, make_frame
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    archive = Archive(tmp_path / "archive", SITE, SimulatedClock(START))
+    yield archive
+    archive.close()
+
+
+def lose_the_catalogue(archive: Archive) -> None:
+    """As a full disk does: from now on no row can be committed."""
+    broken = sqlite3.connect(archive.root / CATALOGUE)
+    broken.execute("ALTER TABLE frames RENAME TO frames_away")
+    broken.close()
+
+
+def restore_the_catalogue(archive: Archive) -> None:
+    repaired = sqlite3.connect(archive.root / CATALOGUE)
+    repaired.execute("ALTER TABLE frames_away RENAME TO frames")
+    repaired.close()
+
+
+def test_a_saved_frame_is_a_whole_file_and_a_row(archive: Archive) -> None:
+    frame = make_frame(FLAT).judged("stars in the corner")
+    row = archive.save(frame, archive.catalogue.open_run("T1", "sky_flats", NIGHT, START), NIGHT)
+    assert row.path == "raw/2026-11-21/T1/flat/T1_flat_Ha_0001.fits"
+    assert archive.catalogue.frames() == [row]
+    fits_file.verify(archive.path_of(row))
+    header, pixels = fits_file.read(archive.path_of(row))
+    assert np.array_equal(pixels, frame.pixels)
+    assert (header["VERDICT"], header["REASON1"]) == ("rejected", "stars in the corner")
+    assert row.sha256 == hashlib.sha256(archive.path_of(row).read_bytes()).hexdigest()
+
+
+def test_numbers_go_on_after_a_restart_and_nothing_is_overwritten(archive: Archive) -> None:
+    archive.save(make_frame(BIAS), None, NIGHT)
+    second = Archive(archive.root, SITE, SimulatedClock(START))
+    names = [second.save(make_frame(BIAS, minutes=n), None, NIGHT).path for n in (1, 2)]
+    second.close()
+    # The first program does not know of the second's files, yet overwrites none.
+    names.append(archive.save(make_frame(BIAS, minutes=3), None, NIGHT).path)
+    assert [name[-9:] for name in names] == ["0002.fits", "0003.fits", "0004.fits"]
+
+
+def test_twenty_threads_save_at_once(archive: Archive) -> None:
+    frames = [make_frame(DARK, minutes=n, rig=f"T{n % 2}") for n in range(60)]
+    with ThreadPoolExecutor(20) as pool:
+        rows = list(pool.map(lambda frame: archive.save(frame, None, NIGHT), frames))
+    assert len({row.path for row in rows}) == 60
+    assert [row.taken for row in archive.catalogue.frames()] == [frame.facts.started for frame in frames]
+    assert archive.reconcile() == []
+
+
+def test_a_frame_killed_between_file_and_row_is_adopted(archive: Archive) -> None:
+    archive.save(make_frame(DARK), None, NIGHT)
+    lost = make_frame(DARK, minutes=5).judged("light leak: 30 ADU above the last master")
+    lose_the_catalogue(archive)
+    with pytest.raises(StoreError, match="no such table"):
+        archive.save(lost, None, NIGHT)
+    restore_the_catalogue(archive)
+    assert len(archive.catalogue.frames()) == 1
+
+    (adopted,) = archive.reconcile()
+    row = archive.catalogue.frames()[1]
+    assert (archive.path_of(row), row.night, row.run) == (adopted, NIGHT, None)
+    assert (row.spec, row.verdict, row.taken) == (lost.spec, lost.verdict, lost.facts.started)
+    assert row.statistics == lost.statistics
+    assert row.sha256 == hashlib.sha256(adopted.read_bytes()).hexdigest()
+    assert archive.reconcile() == []
+
+
+def test_a_lost_catalogue_is_made_again_from_the_files(archive: Archive, tmp_path: Path) -> None:
+    before = [
+        archive.save(make_frame(spec, minutes=n), None, NIGHT) for n, spec in enumerate((BIAS, DARK, FLAT))
+    ]
+    archive.close()
+    for file in archive.root.glob(f"{CATALOGUE}*"):
+        file.unlink()
+    again = Archive(archive.root, SITE, SimulatedClock(START))
+    assert len(again.reconcile()) == 3
+    assert again.catalogue.frames() == [replace(row, id=row.id) for row in before]
+    again.close()
+
+
+def test_a_half_written_file_is_removed_and_its_number_not_blocked(archive: Archive) -> None:
+    leftover = archive.root / "raw/2026-11-21/T1/bias/.T1_bias_0001.fits.part"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"SIMPLE")
+    assert archive.save(make_frame(BIAS), None, NIGHT).path.endswith("T1_bias_0002.fits")
+    assert archive.reconcile() == []
+    assert not leftover.exists()
+
+
+def test_a_file_that_is_still_being_written_is_left_alone(archive: Archive) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    busy = archive.root / ".T1_bias_0001.fits.part"
+    with busy.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        archive.reconcile()
+        assert busy.exists()
+    archive.reconcile()
+    assert not busy.exists()
+
+
+def test_a_damaged_orphan_is_set_aside_and_said_so(archive: Archive) -> None:
+    file = archive.root / "raw/2026-11-21/T1/bias/T1_bias_0001.fits"
+    fits_file.write(file, make_frame(BIAS).pixels, [])
+    file.write_bytes(file.read_bytes()[:3000])
+    assert archive.reconcile() == []
+    assert file.with_name("T1_bias_0001.fits.damaged").exists()
+    assert [entry.kind for entry in archive.catalogue.entries()] == ["damaged"]
+    assert archive.save(make_frame(BIAS), None, NIGHT).path.endswith("T1_bias_0002.fits")
+
+
+def test_a_failing_disk_leaves_neither_file_nor_row(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match=r"could not be written: Input/output error"):
+            archive.save(make_frame(), None, NIGHT)
+    assert archive.catalogue.frames() == []
+    assert list(archive.root.rglob("*.fits*")) == []
+    assert archive.save(make_frame(), None, NIGHT).good
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_an_unusable_folder_is_named_with_the_remedy(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StoreError, match=f"archive folder .*{folder} cannot be written.*config"):
+        Archive(tmp_path / folder, SITE, SimulatedClock(START))
