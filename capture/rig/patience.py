@@ -98,3 +98,11 @@ class Patience:
     def pause(self, seconds: float) -> None:
         """Let `seconds` pass, with the checkpoint at every step."""
         self.wait("a pause", lambda: True, deadline_s=seconds + 1, expected_s=seconds)
+
+    def pause_long(self, seconds: float) -> None:
+        """Let hours pass in one step: only a stop, or news that wakes the rig, is looked at meanwhile."""
+        end = self._clock.monotonic() + seconds
+        while (left_s := end - self._clock.monotonic()) > 0:
+            self.wake.clear()
+            self.checkpoint()
+            self.wake.wait(left_s)

@@ -1,0 +1,149 @@
+"""The farm of one config: its guard, rigs, archive and writer, opened together and closed in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
+from capture.clock import Clock
+from capture.config import Config, RigConfig, RoofConfig
+from capture.errors import BadInput, NightcalError, Stopped
+from capture.guard.client import GuardClient, OpenAir
+from capture.guard.guard import Guard
+from capture.guard.safety import Safety
+from capture.journal import Journal
+from capture.library.masters import build_masters
+from capture.night.rig_night import RigNight
+from capture.night.run import Runner
+from capture.night.writer import Writer
+from capture.rig.rig import Rig
+from capture.store.archive import Archive
+from capture.store.rows import MasterRow
+
+_GUARD_RANK, _RIG_RANK = 10, 20
+
+
+@dataclass
+class NightResult:
+    """How the night went: by rig None or why it was given up; the masters that were built."""
+
+    night: date
+    failures: dict[str, str] = field(default_factory=dict)
+    masters: list[MasterRow] = field(default_factory=list)
+    stopped: bool = False
+
+
+class Farm:
+    """Everything that runs; made by `open_farm`, used by workers of its clock."""
+
+    def __init__(
+        self,
+        config: Config,
+        guard: GuardClient,
+        archive: Archive,
+        writer: Writer,
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        site = config.site.site()
+        self.config = config
+        self.site = site
+        self.guard = guard
+        self.archive = archive
+        self.journal = journal
+        self.clock = clock
+        self.rigs = {rig.name: Rig(rig, site, guard, clock, journal) for rig in config.rig}
+        self.runners = {name: Runner(rig, archive, writer, clock, journal) for name, rig in self.rigs.items()}
+        self._stop_reason: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """End every rig's work in good order; from any thread."""
+        self._stop_reason = reason
+        for rig in self.rigs.values():
+            rig.patience.stop(reason)
+
+    def night(self, night: date) -> NightResult:
+        """Live through the night with every rig in parallel, then build the masters.
+
+        A rig that fails does not disturb the others. Raises StoreError when nothing can be saved.
+        """
+        result = NightResult(night)
+        workers = {
+            name: self.clock.spawn(
+                RigNight(runner, self.guard, self.clock, self.journal, night).live, name, _RIG_RANK + rank
+            )
+            for rank, (name, runner) in enumerate(self.runners.items())
+        }
+        for name, worker in workers.items():
+            try:
+                worker.join()
+            except Stopped as stopped:
+                result.stopped = True
+                self.journal.say(name, "stopped", str(stopped))
+            except NightcalError as error:
+                result.failures[name] = str(error)
+                self.journal.say(name, "alarm", f"{name} is given up for tonight: {error}")
+        if not result.stopped:
+            result.masters = self.build_masters()
+        return result
+
+    def build_masters(self) -> list[MasterRow]:
+        """Combine every set that has enough new frames."""
+        masters = self.config.masters
+        return build_masters(self.archive, self.journal, method=masters.method, min_frames=masters.min_frames)
+
+
+@contextmanager
+def open_farm(
+    config: Config, clock: Clock, journal: Journal, *, rigs: tuple[str, ...] = ()
+) -> Iterator[Farm]:
+    """Open the archive, start writer and guard; at the end stop them, the roof shut where it is ours.
+
+    `rigs`: only these; all when empty. Must be used within a worker. Raises StoreError, DeviceError, BadInput.
+    """
+    if rigs:
+        config = config.model_copy(update={"rig": tuple(config.rig_named(name) for name in rigs)})
+    with ExitStack() as stack:
+        archive = Archive(config.storage.folder, config.site.site(), clock)
+        stack.callback(archive.close)
+        for path in archive.reconcile():
+            journal.say("nightcal", "adopted", f"{path.name} had no row in the catalogue; it has one now")
+        guard: GuardClient
+        if config.roof is None:
+            guard = OpenAir(clock.now())
+        else:
+            guard = stack.enter_context(_guarded(config.roof, config.rig, clock, journal))
+        writer = Writer(archive, clock, journal)
+        writer.start()
+        stack.callback(writer.close)
+        farm = Farm(config, guard, archive, writer, clock, journal)
+        for rig in farm.rigs.values():
+            stack.callback(rig.disconnect)
+        yield farm
+
+
+@contextmanager
+def _guarded(
+    config: RoofConfig, rigs: tuple[RigConfig, ...], clock: Clock, journal: Journal
+) -> Iterator[Guard]:
+    dome = Dome(config.dome)
+    monitors = [SafetyMonitor(address) for address in config.safety_monitors]
+    weather = ObservingConditions(config.observing_conditions) if config.observing_conditions else None
+    mounts = {rig.name: Telescope(rig.telescope) for rig in rigs if rig.telescope}
+    devices = [dome, *monitors, *mounts.values(), *([weather] if weather else [])]
+    try:
+        for device in devices:
+            device.open(clock)
+        guard = Guard(config, dome, Safety(monitors, weather), mounts, clock, journal)
+        worker = clock.spawn(guard.run, "guard", _GUARD_RANK)
+        try:
+            yield guard
+        finally:
+            guard.stop()
+            worker.join()
+    finally:
+        for device in devices:
+            device.close()

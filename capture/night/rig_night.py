@@ -1,0 +1,122 @@
+"""One rig lives through one night: whatever is due, until nothing more comes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from capture.clock import Clock
+from capture.errors import DeviceError
+from capture.guard.client import GuardClient
+from capture.journal import Journal
+from capture.night.plan import PREPARE, Block, RigPlan, due, needs_of, next_change, plan_rig
+from capture.night.run import Runner
+
+_LOOK_AGAIN_S = 60.0
+_FOREVER_S = 7 * 86400.0
+
+
+class RigNight:
+    """The night of one rig; every decision is made anew from the catalogue."""
+
+    def __init__(
+        self, runner: Runner, guard: GuardClient, clock: Clock, journal: Journal, night: date
+    ) -> None:
+        self._runner = runner
+        self._rig = runner.rig
+        self._guard = guard
+        self._clock = clock
+        self._journal = journal
+        self._night = night
+        self._finished: set[str] = set()
+
+    def plan(self) -> RigPlan:
+        """What is missing now, laid over the night; the rig must be connected. Raises BadInput."""
+        rig = self._rig
+        needs = needs_of(rig.config, rig.filters, rig.spec)
+        missing = self._runner.archive.catalogue.missing(needs, self._clock.now())
+        return plan_rig(rig.site, self._night, rig.config, missing)
+
+    def live(self) -> None:
+        """Live through the night from now.
+
+        A device that fails is met with one new connection. Raises DeviceError the second time, Stopped,
+        BadInput, StoreError.
+        """
+        second_chance = True
+        self._rig.connect()
+        while True:
+            try:
+                self._prepare()
+                while self._step():
+                    pass
+                return
+            except DeviceError as error:
+                if not second_chance:
+                    raise
+                second_chance = False
+                self._journal.say(self._rig.name, "alarm", f"{error}. Connecting anew, once.")
+                self._rig.disconnect()
+                self._rig.connect()
+
+    def _prepare(self) -> None:
+        """Cool down in time for the first block; nothing to do when the night wants nothing."""
+        plan, now = self.plan(), self._clock.now()
+        for note in plan.notes:
+            self._journal.say(self._rig.name, "plan", note)
+        first = now if due(plan, now, self._finished) else next_change(plan, now, self._finished)
+        if first is not None:
+            self._wait_until(first - PREPARE)
+            self._rig.cool()
+
+    def _step(self) -> bool:
+        """Do, or wait for, the next thing; False when the night holds nothing more."""
+        plan, now = self.plan(), self._clock.now()
+        block = due(plan, now, self._finished)
+        if block is None:
+            change = next_change(plan, now, self._finished)
+            if change is not None:
+                self._wait_until(change)
+            return change is not None
+        if block.needs_dark and not self._dark_enough_for(block):
+            self._journal.say(self._rig.name, "waiting", f"{block.sequence} wait for a roof that stays shut")
+            self._rig.patience.wait(
+                "the roof",
+                lambda: self._dark_enough_for(block) or self._clock.now() >= block.window.end,
+                _FOREVER_S,
+                poll_s=_LOOK_AGAIN_S,
+            )
+            return True
+        outcome = self._runner.run(self._runner.job(block, self._night))
+        self._conclude(block, outcome.complete)
+        return True
+
+    def _dark_enough_for(self, block: Block) -> bool:
+        """Whether the roof is shut and will be for at least the shortest exposure of the block."""
+        shortest_s = min(want.spec.exposure_s for want in block.wants)
+        return self._guard.report().dark and self._rig.roof_leaves_s() > shortest_s + _LOOK_AGAIN_S
+
+    def _conclude(self, block: Block, complete: bool) -> None:
+        """Decide whether the block has had its turn tonight.
+
+        Flats that came to their own end have: the sky will not come back. Bias and darks go on until
+        nothing is missing, or until a whole run gained nothing.
+        """
+        if block.needs_dark:
+            left = [b for b in self.plan().blocks if b.key == block.key]
+            gained = not left or left[0].frames < block.frames
+            if complete and not gained:
+                self._finished.add(block.key)
+                self._journal.say(
+                    self._rig.name, "alarm", f"{block.sequence} gained no good frame; left for now"
+                )
+        elif complete or self._clock.now() >= block.window.end:
+            self._finished.add(block.key)
+        else:
+            # The sky was withdrawn: the next run waits for it, with only what is missing.
+            self._rig.patience.pause(_LOOK_AGAIN_S / 4)
+
+    def _wait_until(self, when: datetime) -> None:
+        seconds = (when - self._clock.now()).total_seconds()
+        if seconds > 0:
+            self._journal.say(self._rig.name, "waiting", f"nothing to do before {when:%H:%M:%S} UTC")
+            self._rig.patience.pause_long(seconds)

@@ -1,0 +1,99 @@
+"""One run: a sequence on a rig, its frames to the writer, its start and outcome in the catalogue."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from types import GeneratorType
+from typing import cast
+
+from capture.clock import Clock
+from capture.errors import BadInput, DeviceError, Interrupted, Stopped
+from capture.frame import Frame, Kind
+from capture.journal import Journal
+from capture.night.plan import Block
+from capture.night.writer import Writer
+from capture.rig.rig import Rig
+from capture.store.archive import Archive
+from sequences.job import Job
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `complete` when the sequence came to its own end; `text` says so in words."""
+
+    complete: bool
+    frames: int
+    text: str
+
+
+def find_sequence(name: str) -> Callable[[Rig, Job], GeneratorType[Frame, None, None]]:
+    """The sequence of that name: the function `name` in the file sequences/`name`.py.
+
+    Raises BadInput when there is none.
+    """
+    try:
+        function = getattr(importlib.import_module(f"sequences.{name}"), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise BadInput(f"there is no sequence {name!r}; a sequence is a file in sequences/") from error
+    return cast(Callable[[Rig, Job], GeneratorType[Frame, None, None]], function)
+
+
+class Runner:
+    """Runs jobs on one rig."""
+
+    def __init__(self, rig: Rig, archive: Archive, writer: Writer, clock: Clock, journal: Journal) -> None:
+        self.rig = rig
+        self.archive = archive
+        self._writer = writer
+        self._clock = clock
+        self._journal = journal
+
+    def job(self, block: Block, night: date) -> Job:
+        """The block as a job, with what its sequence needs from the library."""
+        level_adu = self._bias_level_adu()
+        return Job(block.sequence, self.rig.name, night, block.window, block.wants, level_adu)
+
+    def _bias_level_adu(self) -> float | None:
+        """The median of the newest good bias frame of this setup."""
+        spec = self.rig.spec(Kind.BIAS).set_key()
+        rows = self.archive.catalogue.frames(rig=self.rig.name, spec=spec, good=True)
+        return rows[-1].statistics.median_adu if rows else None
+
+    def run(self, job: Job) -> Outcome:
+        """Carry out one job; every frame that the sequence yields goes to the writer.
+
+        An Unsafe or Preempted ends the run with its reason. Raises Stopped, DeviceError, StoreError.
+        """
+        name, total = self.rig.name, sum(want.count for want in job.wants)
+        sequence = find_sequence(job.sequence)
+        run = self.archive.catalogue.open_run(name, job.sequence, job.night, self._clock.now())
+        self._journal.say(name, "run", f"{job.sequence} starts: {total} frames wanted", sequence=job.sequence)
+        frames, text = 0, "failed"
+        try:
+            with closing(sequence(self.rig, job)) as yielded:
+                for frame in yielded:
+                    self._writer.put(frame, run, job.night)
+                    frames += 1
+            text = "complete"
+            return Outcome(True, frames, text)
+        except (Stopped, DeviceError) as error:
+            text = str(error)
+            raise
+        except Interrupted as interrupted:
+            text = str(interrupted)
+            return Outcome(False, frames, text)
+        finally:
+            self._end(run, job, frames, text)
+
+    def _end(self, run: int, job: Job, frames: int, text: str) -> None:
+        try:
+            self._writer.drain()
+        finally:
+            self.archive.catalogue.close_run(run, self._clock.now(), text)
+            self._journal.say(
+                self.rig.name, "run", f"{job.sequence} ends after {frames} frames: {text}", outcome=text
+            )

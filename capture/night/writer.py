@@ -1,0 +1,122 @@
+"""The writer: frames of every rig, judged, made durable and catalogued in order, while the next one exposes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from capture.clock import Clock, Queue, QueueClosed, Signal, Worker
+from capture.errors import NightcalError, StoreError
+from capture.frame import Frame, Kind
+from capture.journal import Journal
+from capture.store.archive import Archive
+
+_CAPACITY = 4
+_SATURATED_FRACTION = 0.05
+_OFF_TEMPERATURE_C = 0.5
+
+
+@dataclass(frozen=True)
+class _Item:
+    frame: Frame
+    run: int
+    night: date
+
+
+class Writer:
+    """A bounded queue and its worker. After a failed write every further `put` raises what failed."""
+
+    def __init__(self, archive: Archive, clock: Clock, journal: Journal) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._journal = journal
+        self._queue: Queue[_Item | Signal] = clock.queue(_CAPACITY)
+        self._failure: NightcalError | None = None
+        self._worker: Worker | None = None
+
+    def start(self) -> None:
+        """Spawn the worker."""
+        self._worker = self._clock.spawn(self._write_all, "writer", rank=90)
+
+    def put(self, frame: Frame, run: int, night: date) -> None:
+        """Hand a frame over, waiting while the queue is full. Raises StoreError after a failed write."""
+        self._raise_failure()
+        self._queue.put(_Item(frame, run, night))
+
+    def drain(self) -> None:
+        """Wait until everything handed over is durable. Raises StoreError when something is not."""
+        marker = self._clock.signal()
+        self._queue.put(marker)
+        marker.wait()
+        self._raise_failure()
+
+    def close(self) -> None:
+        """Write what is left and end the worker."""
+        self._queue.close()
+        if self._worker is not None:
+            self._worker.join()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise StoreError(str(self._failure)) from self._failure
+
+    def _write_all(self) -> None:
+        while True:
+            try:
+                item = self._queue.get()
+            except QueueClosed:
+                return
+            if isinstance(item, Signal):
+                item.set()
+            elif self._failure is None:
+                try:
+                    self._write(item)
+                except NightcalError as failure:
+                    self._failure = failure
+                    self._journal.say("nightcal", "alarm", f"a frame could not be saved: {failure}")
+
+    def _write(self, item: _Item) -> None:
+        frame = judge_dark(item.frame)
+        row = self._archive.save(frame, item.run, item.night)
+        self._journal.say(frame.facts.rig, "frame", describe(frame), path=row.path, good=frame.verdict.good)
+
+
+def judge_dark(frame: Frame) -> Frame:
+    """The verdict on a bias or a dark; flats were judged by their sequence, which needs it."""
+    spec, facts = frame.spec, frame.facts
+    if spec.kind not in (Kind.BIAS, Kind.DARK):
+        return frame
+    reasons = []
+    if facts.roof_shut is False:
+        reasons.append("the roof was not shut throughout")
+    if frame.statistics.saturated_fraction >= _SATURATED_FRACTION:
+        reasons.append(f"{frame.statistics.saturated_fraction:.0%} of the pixels are saturated")
+    off_c = _off_temperature_c(frame)
+    if off_c is not None and abs(off_c) >= _OFF_TEMPERATURE_C:
+        reasons.append(f"the sensor is {off_c:+.1f} C off its set point of {spec.set_temperature_c:g} C")
+    if spec.kind is Kind.DARK and abs(facts.exposure_s - spec.exposure_s) > max(
+        0.05, 0.001 * spec.exposure_s
+    ):
+        reasons.append(f"exposed {facts.exposure_s:g} s instead of {spec.exposure_s:g} s")
+    return frame.judged(*reasons)
+
+
+def _off_temperature_c(frame: Frame) -> float | None:
+    if frame.spec.set_temperature_c is None or frame.facts.ccd_temperature_c is None:
+        return None
+    return frame.facts.ccd_temperature_c - frame.spec.set_temperature_c
+
+
+def describe(frame: Frame) -> str:
+    """One line for the operator: `flat Ha 12.3 s  30012 of 32750 ADU  good`."""
+    words = [str(frame.spec)]
+    if frame.spec.kind is Kind.FLAT:
+        words.append(f"{frame.facts.exposure_s:.2f} s")
+    level = f"{frame.statistics.median_adu:.0f}"
+    words.append(f"{level} of {frame.target_adu:.0f} ADU" if frame.target_adu else f"{level} ADU")
+    if frame.facts.ccd_temperature_c is not None and frame.spec.kind is not Kind.FLAT:
+        words.append(f"{frame.facts.ccd_temperature_c:.1f} C")
+    if frame.spec.kind is Kind.FLAT:
+        words.append(f"Sun {frame.facts.sun_altitude_deg:.2f} deg")
+    words.append("good" if frame.verdict.good else f"rejected: {frame.verdict}")
+    return "  ".join(words)
