@@ -172,7 +172,7 @@ class Device:
         """Carry out one GET or PUT and return its value (None for a PUT).
 
         `method` is 'get' or 'put'; the names in `parameters` are as on the wire, in lower case for 'get'.
-        Raises BadRequest for an unknown member or a parameter missing or unreadable, AlpacaError for the rest.
+        Raises BadRequest for an unknown member or a missing or unreadable parameter, else AlpacaError.
         """
         known = self.members.get((method, member))
         if known is None:

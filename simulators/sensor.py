@@ -26,10 +26,10 @@ _ROWS = 64
 _BAYER = ((0.62, 1.0), (1.0, 0.71))
 
 
-@lru_cache(maxsize=2)
-def _noise_bank(seed: int) -> Map:
+@lru_cache(maxsize=1)
+def _noise_bank() -> Map:
     """Return 4 million normal numbers of exactly zero mean and unit variance."""
-    bank = np.random.default_rng((seed, 401)).standard_normal(_BANK, dtype=np.float32)
+    bank = np.random.default_rng(401).standard_normal(_BANK, dtype=np.float32)
     bank -= bank.mean(dtype=np.float64)
     bank /= bank.std(dtype=np.float64)
     return bank
@@ -194,7 +194,7 @@ class Sensor:
         cells = region.bin**2
         if s.kind == "cmos":
             read_variance *= cells
-        bank = _noise_bank(self._seed)
+        bank = _noise_bank()
         rng = np.random.default_rng((self._seed, 403, self._number, number))
         offsets = rng.integers(0, _BANK - region.width, region.height)
         signs = rng.choice(np.array([-1, 1], dtype=np.float32), region.height)
