@@ -1,0 +1,1 @@
+"""The library: masters made of frames."""
