@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -97,6 +96,8 @@ class FileSource:
         if length is None:
             raise CombineError(f"{self._path} has no whole FITS header")
         cards = fits_file.structure(start[:length])
+        if "NCOMBINE" in cards or "master" in cards.get("IMAGETYP", "").lower():
+            raise CombineError(f"{self._path} is a master, and masters are never combined again")
         try:
             self.shape: tuple[int, int] = (int(cards["NAXIS2"]), int(cards["NAXIS1"]))
             self._data_sum = int(cards["DATASUM"])
@@ -104,8 +105,8 @@ class FileSource:
             raw = (int(cards["BITPIX"]), float(cards["BZERO"])) == (16, 32768.0)
         except (KeyError, ValueError) as error:
             raise CombineError(f"{self._path} is none of nightcal's frames: {error}") from error
-        if "NCOMBINE" in cards or re.search("master", cards["IMAGETYP"], re.IGNORECASE) or not raw:
-            raise CombineError(f"{self._path} is no raw frame, and masters are never combined again")
+        if not raw:
+            raise CombineError(f"{self._path} is no raw frame: its pixels are not unsigned 16 bit")
         if kind is not row.kind or cards.get("FILTER") != _in_header(row.spec.filter):
             raise CombineError(f"{self._path} says {kind} {cards.get('FILTER')}, the catalogue {row.spec}")
         self._data_start = length
