@@ -158,6 +158,13 @@ def _blocks(values: Array, weights: Array) -> tuple[Array, Array]:
     return v / np.maximum(w, 1), w
 
 
+def _fine(values: Array, means: Array) -> Array:
+    """Return what is left of values when each block's mean is taken off (edges left off)."""
+    b = min(_BLOCK_PX, *values.shape)
+    spread = np.repeat(np.repeat(means, b, axis=0), b, axis=1)
+    return np.asarray(values[: spread.shape[0], : spread.shape[1]] - spread)
+
+
 def _check_bias(master: _Master) -> list[Figure]:
     residual = master.data - master.bias_adu
     sigma = master.read_noise_adu / np.sqrt(master.frames)
@@ -227,18 +234,22 @@ def _check_flat(master: _Master) -> list[Figure]:
     sigma = noise / expected
     means, counts = _blocks(relative, use.astype(np.float64))
     block_sigma = float(np.median(sigma)) / np.sqrt(max(float(counts.min()), 1.0))
-    b = min(_BLOCK_PX, *relative.shape)
-    inner = relative[: means.shape[0] * b, : means.shape[1] * b]
-    z = (inner - np.kron(means, np.ones((b, b)))) / sigma[: inner.shape[0], : inner.shape[1]]
-    used = use[: inner.shape[0], : inner.shape[1]]
+    rows, columns = (n * min(_BLOCK_PX, *relative.shape) for n in means.shape)
+    used, inner_sigma = use[:rows, :columns], sigma[:rows, :columns]
+    z = _fine(relative, means)[used] / inner_sigma[used]
+    # The pixels' own response: a flat that kept its bias, or lost too much of it, shows it too weakly.
+    response = _fine(truth, _blocks(truth, np.ones_like(truth))[0])[used]
+    strength = 1 + float((_fine(relative, means)[used] * response).sum() / (response**2).sum())
+    strength_sigma = float(np.median(sigma)) / np.sqrt(float((response**2).sum()))
     height, width = master.data.shape
     centre = master.data[height // 4 : height - height // 4, width // 4 : width - width // 4]
     return [
         Figure("level", float(np.median(master.data)), settings.max_adu / 2, settings.max_adu * 0.45, "ADU"),
         Figure("FLATMEAN", float(h.get("FLATMEAN", np.nan)), float(centre.mean()), 0.01 * scale, "ADU"),
-        Figure("pixel noise over expected", _scatter(z[used]), 1.0, COMBINE - 1, ""),
+        Figure("pixel noise over expected", _scatter(z), 1.0, COMBINE - 1, ""),
+        Figure("strength of the pixel response", strength, 1.0, 0.005 + _SIGMAS * strength_sigma, ""),
         # Gaussian noise has 1e-6 beyond five sigma, a median's 1.3 times wider one 1e-4.
-        Figure("pixels beyond 5 sigma", float((np.abs(z[used]) > _SIGMAS).mean()), 0.0, 0.001, ""),
+        Figure("pixels beyond 5 sigma", float((np.abs(z) > _SIGMAS).mean()), 0.0, 0.001, ""),
         Figure("worst block", float(np.abs(means).max()) * 100, 0.0,
                100 * (SKY + _SIGMAS * block_sigma), "%"),
     ]  # fmt: skip

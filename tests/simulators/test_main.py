@@ -1,0 +1,66 @@
+"""`python -m simulators` serves until it is told to end, and refuses bad input in one sentence."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def test_it_serves_and_ends_cleanly() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "simulators",
+        "--port",
+        "0",
+        "--rate",
+        "60",
+        "--size",
+        "64",
+        "--start",
+        "2026-11-22T00:00",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        port = int(first.split()[3].rstrip(",").rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/management/v1/configureddevices")
+        assert len(json.loads(connection.getresponse().read())["Value"]) == 11
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+        assert process.wait(20) == 0
+    assert "camera/0" in rest
+    assert rest.endswith("ended\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(["--start", "yesterday"], "yesterday"), (["--rate", "0"], "rate"), (["--port", "70000"], "--port")],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments: list[str], word: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simulators", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "simulators", "--size", "64", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr
