@@ -10,7 +10,7 @@ from datetime import date
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock
 from capture.config import Config, RigConfig, RoofConfig
-from capture.errors import BadInput, NightcalError, Stopped
+from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
 from capture.guard.guard import Guard
 from capture.guard.safety import Safety
@@ -102,8 +102,9 @@ def open_farm(
 ) -> Iterator[Farm]:
     """Open the archive, start writer and guard; at the end stop them, the roof shut where it is ours.
 
-    `rigs`: only these; all when empty. Must be used within a worker. Raises StoreError, DeviceError, BadInput.
+    `rigs`: only these; all when empty. Use it within a worker. Raises StoreError, DeviceError, BadInput.
     """
+    under_the_roof = config.rig
     if rigs:
         config = config.model_copy(update={"rig": tuple(config.rig_named(name) for name in rigs)})
     with ExitStack() as stack:
@@ -115,8 +116,9 @@ def open_farm(
         if config.roof is None:
             guard = OpenAir(clock.now())
         else:
-            guard = stack.enter_context(_guarded(config.roof, config.rig, clock, journal))
+            guard = stack.enter_context(_guarded(config.roof, under_the_roof, clock, journal))
         writer = Writer(archive, clock, journal)
+        journal.listen(writer.note)
         writer.start()
         stack.callback(writer.close)
         farm = Farm(config, guard, archive, writer, clock, journal)

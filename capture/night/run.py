@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
-from types import GeneratorType
+from datetime import date, timedelta
 from typing import cast
 
 from capture.clock import Clock
@@ -30,7 +29,7 @@ class Outcome:
     text: str
 
 
-def find_sequence(name: str) -> Callable[[Rig, Job], GeneratorType[Frame, None, None]]:
+def find_sequence(name: str) -> Callable[[Rig, Job], Generator[Frame, None, None]]:
     """The sequence of that name: the function `name` in the file sequences/`name`.py.
 
     Raises BadInput when there is none.
@@ -39,7 +38,7 @@ def find_sequence(name: str) -> Callable[[Rig, Job], GeneratorType[Frame, None, 
         function = getattr(importlib.import_module(f"sequences.{name}"), name)
     except (ModuleNotFoundError, AttributeError) as error:
         raise BadInput(f"there is no sequence {name!r}; a sequence is a file in sequences/") from error
-    return cast(Callable[[Rig, Job], GeneratorType[Frame, None, None]], function)
+    return cast(Callable[[Rig, Job], Generator[Frame, None, None]], function)
 
 
 class Runner:
@@ -76,8 +75,8 @@ class Runner:
         try:
             with closing(sequence(self.rig, job)) as yielded:
                 for frame in yielded:
-                    self._writer.put(frame, run, job.night)
                     frames += 1
+                    self._writer.put(frame, run, job.night, self._progress(job, frames))
             text = "complete"
             return Outcome(True, frames, text)
         except (Stopped, DeviceError) as error:
@@ -88,6 +87,15 @@ class Runner:
             return Outcome(False, frames, text)
         finally:
             self._end(run, job, frames, text)
+
+    def _progress(self, job: Job, done: int) -> str:
+        """`7/60, ends about 05:12 UTC` for bias and darks; a flat's end is its window's."""
+        exposures_s = [want.spec.exposure_s for want in job.wants for _ in range(want.count)]
+        left_s = sum(exposure_s + self.rig.readout_s for exposure_s in exposures_s[done:])
+        if job.wants[0].spec.kind is Kind.FLAT:
+            return f"{done}, window to {job.window.end:%H:%M} UTC"
+        end = self._clock.now() + timedelta(seconds=left_s)
+        return f"{done}/{len(exposures_s)}, ends about {end:%H:%M} UTC"
 
     def _end(self, run: int, job: Job, frames: int, text: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The writer: frames of every rig, judged, made durable and catalogued in order, while the next one exposes."""
+"""The writer: frames of every rig, judged, made durable and catalogued, while the next one exposes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from capture.clock import Clock, Queue, QueueClosed, Signal, Worker
 from capture.errors import NightcalError, StoreError
 from capture.frame import Frame, Kind
-from capture.journal import Journal
+from capture.journal import Entry, Journal
 from capture.store.archive import Archive
 
 _CAPACITY = 4
@@ -21,6 +21,7 @@ class _Item:
     frame: Frame
     run: int
     night: date
+    progress: str
 
 
 class Writer:
@@ -33,15 +34,23 @@ class Writer:
         self._queue: Queue[_Item | Signal] = clock.queue(_CAPACITY)
         self._failure: NightcalError | None = None
         self._worker: Worker | None = None
+        self._entries: list[Entry] = []
+
+    def note(self, entry: Entry) -> None:
+        """Keep a journal entry for the catalogue; written with the next frame, so that nobody waits."""
+        self._entries.append(entry)
 
     def start(self) -> None:
         """Spawn the worker."""
         self._worker = self._clock.spawn(self._write_all, "writer", rank=90)
 
-    def put(self, frame: Frame, run: int, night: date) -> None:
-        """Hand a frame over, waiting while the queue is full. Raises StoreError after a failed write."""
+    def put(self, frame: Frame, run: int, night: date, progress: str = "") -> None:
+        """Hand a frame over, waiting while the queue is full; `progress` goes into its journal line.
+
+        Raises StoreError after a failed write.
+        """
         self._raise_failure()
-        self._queue.put(_Item(frame, run, night))
+        self._queue.put(_Item(frame, run, night, progress))
 
     def drain(self) -> None:
         """Wait until everything handed over is durable. Raises StoreError when something is not."""
@@ -65,6 +74,7 @@ class Writer:
             try:
                 item = self._queue.get()
             except QueueClosed:
+                self._write_entries()
                 return
             if isinstance(item, Signal):
                 item.set()
@@ -75,10 +85,16 @@ class Writer:
                     self._failure = failure
                     self._journal.say("nightcal", "alarm", f"a frame could not be saved: {failure}")
 
+    def _write_entries(self) -> None:
+        entries, self._entries = self._entries, []
+        self._archive.catalogue.add_entry(*entries)
+
     def _write(self, item: _Item) -> None:
+        self._write_entries()
         frame = judge_dark(item.frame)
         row = self._archive.save(frame, item.run, item.night)
-        self._journal.say(frame.facts.rig, "frame", describe(frame), path=row.path, good=frame.verdict.good)
+        text = f"{item.progress}  {describe(frame)}".strip()
+        self._journal.say(frame.facts.rig, "frame", text, path=row.path, good=frame.verdict.good)
 
 
 def judge_dark(frame: Frame) -> Frame:

@@ -11,6 +11,8 @@ from capture.errors import DeviceTimeout, Stopped
 _LONGEST_STEP_S = 5.0
 _FIRST_POLL_S = 0.1
 _SLOWEST_POLL_S = 1.0
+# Shorter steps would be lost in the rounding of a float's seconds, and time would not move.
+_SHORTEST_STEP_S = 0.001
 
 Condition = Callable[[], None]
 
@@ -86,13 +88,13 @@ class Patience:
             self.checkpoint()
             waited_s = clock.monotonic() - start
             if waited_s < expected_s:
-                self.wake.wait(min(_LONGEST_STEP_S, expected_s - waited_s))
+                self.wake.wait(max(_SHORTEST_STEP_S, min(_LONGEST_STEP_S, expected_s - waited_s)))
                 continue
             if done():
                 return
             if waited_s >= deadline_s:
                 raise DeviceTimeout(f"{self._rig}: {what} was not done within {deadline_s:g} s")
-            self.wake.wait(min(interval_s, max(0.0, deadline_s - waited_s)))
+            self.wake.wait(max(_SHORTEST_STEP_S, min(interval_s, deadline_s - waited_s)))
             interval_s = poll_s or min(interval_s * 1.5, _SLOWEST_POLL_S)
 
     def pause(self, seconds: float) -> None:
@@ -105,4 +107,4 @@ class Patience:
         while (left_s := end - self._clock.monotonic()) > 0:
             self.wake.clear()
             self.checkpoint()
-            self.wake.wait(left_s)
+            self.wake.wait(max(_SHORTEST_STEP_S, left_s))

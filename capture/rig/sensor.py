@@ -10,7 +10,7 @@ from capture.alpaca.devices import Camera, CameraStates, SensorType, optional
 from capture.clock import Clock
 from capture.config import CoolingConfig
 from capture.errors import BadInput, DeviceError, DeviceTimeout, Interrupted
-from capture.frame import FrameSpec, Pixels
+from capture.frame import FrameSpec, Kind, Pixels
 from capture.journal import Journal
 from capture.rig.patience import Patience
 
@@ -175,8 +175,9 @@ class Sensor:
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
         facts = self.facts
-        seconds = spec.exposure_s
-        if seconds and not facts.exposure_min_s <= seconds <= facts.exposure_max_s:
+        # Where a camera refuses 0 s, a bias is the shortest exposure that it takes.
+        seconds = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
+        if not facts.exposure_min_s <= seconds <= facts.exposure_max_s:
             raise BadInput(
                 f"{self._rig}: the camera takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s, "
                 f"not {seconds:g} s"
@@ -209,7 +210,7 @@ class Sensor:
     def _really_exposed_s(self, asked_s: float) -> float:
         """The camera's own figure where it is plausible; some report 0 or the last frame's."""
         told_s = optional(lambda: float(self._camera.LastExposureDuration))
-        if told_s is not None and told_s > 0 and abs(told_s - asked_s) <= max(1.0, 0.1 * asked_s):
+        if told_s is not None and told_s > 0 and abs(told_s - asked_s) <= max(0.1, 0.1 * asked_s):
             return told_s
         return asked_s
 

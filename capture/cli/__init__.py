@@ -1,0 +1,1 @@
+"""The command `nightcal`: wiring, nothing else. The only room that imports the simulators."""

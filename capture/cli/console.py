@@ -1,0 +1,66 @@
+"""What the terminal shows: the journal as it grows, tables, and errors as one clear sentence."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capture.journal import Entry, Listener
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_STYLES = {"alarm": "bold red", "roof": "cyan", "safety": "yellow", "master": "green", "run": "bold"}
+_QUIET = {"lease"}
+
+
+def journal_printer(*, as_json: bool) -> Listener:
+    """A listener that prints each entry: UTC, who, what; or one JSON object a line."""
+
+    def print_json(entry: Entry) -> None:
+        head = {
+            "time": entry.time.isoformat(),
+            "source": entry.source,
+            "kind": entry.kind,
+            "text": entry.text,
+        }
+        sys.stdout.write(json.dumps(head | entry.data, default=str) + "\n")
+        sys.stdout.flush()
+
+    def print_line(entry: Entry) -> None:
+        if entry.kind in _QUIET:
+            return
+        style = _STYLES.get(entry.kind, "")
+        if entry.kind == "frame":
+            style = "" if entry.data.get("good") else "magenta"
+        line = Text(f"{entry.time:%H:%M:%S}  ", style="dim")
+        line.append(f"{entry.source:<8}", style="bold")
+        line.append(entry.text, style=style)
+        console.print(line)
+
+    return print_json if as_json else print_line
+
+
+def show_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print a table; cells are shown as text, markup in them has no meaning."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)
+
+
+def show_json(value: object) -> None:
+    """Print `value` as indented JSON; dates and paths become text."""
+    sys.stdout.write(json.dumps(value, default=str, indent=2) + "\n")
+
+
+def complain(text: str) -> None:
+    """One sentence on stderr."""
+    errors.print(Text("nightcal: " + text))

@@ -1,0 +1,176 @@
+"""`nightcal demo`: a whole simulated night over real Alpaca HTTP, judged by the simulator's truth."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from capture.cli.console import console, show_table
+from capture.clock import Clock, SimulatedClock, stopwatch
+from capture.config import Config, parse_config
+from capture.errors import BadInput
+from capture.guard.client import GuardClient
+from capture.journal import Journal, Listener, jsonl_listener
+from capture.night.farm import NightResult, open_farm
+from capture.night.report import Check, write_report
+from capture.site import Twilight, Window
+from capture.store.archive import Archive
+from simulators import Observatory, check_master, demo_settings, serve
+
+NIGHT = date(2026, 11, 21)
+# Local noon there; what the Sun, the clouds and the observers do follows from the date and the site.
+_START = datetime.combine(NIGHT, time(22, 30), UTC)
+_MARKER = "nightcal-demo.toml"
+
+CONFIG = """\
+# The demonstration's farm: two telescopes under one roof. Written by `nightcal demo`.
+[site]
+name = "Demo Ridge"
+latitude_deg = 32.9
+longitude_deg = -105.5
+elevation_m = 2225
+time_zone = "America/Denver"
+
+[storage]
+folder = "."
+
+[roof]
+dome = "{server}/0"
+mode = "operate"
+if_park_fails = "stay_open"
+safety_monitors = ["{server}/0"]
+observing_conditions = "{server}/0"
+
+[[rig]]
+name = "T1"
+camera = "{server}/0"
+filter_wheel = "{server}/0"
+telescope = "{server}/0"
+cover_calibrator = "{server}/0"
+cooling = {{ set_temperature_c = -10.0 }}
+flats = {{ max_exposure_s = 30.0 }}
+
+[[rig]]
+name = "T2"
+camera = "{server}/1"
+filter_wheel = "{server}/1"
+telescope = "{server}/1"
+cover_calibrator = "{server}/1"
+cooling = {{ set_temperature_c = -20.0 }}
+flats = {{ min_exposure_s = 2.0 }}
+"""
+
+# A night short enough for CI: fewer frames, the same procedures and the same exposures.
+_SHORT = {"flats": {"count": 6}, "bias": {"count": 10}, "darks": {"count": 5, "exposures_s": (60.0, 300.0)}}
+
+
+def run_demo(folder: Path, seed: int, size_px: int, *, short: bool, printer: Listener) -> bool:
+    """Live through the night, write the report, and tell whether every master agrees with the truth.
+
+    Raises BadInput when `folder` holds something else than an earlier demo.
+    """
+    _make_room(folder)
+    clock = SimulatedClock(_START, horizon=timedelta(hours=30))
+    settings = demo_settings(seed=seed, width_px=size_px, height_px=size_px, night=NIGHT)
+    observatory = Observatory(clock, settings)
+    elapsed_s = stopwatch()
+    with serve(observatory) as server:
+        text = CONFIG.format(server=server.address)
+        (folder / _MARKER).write_text(text, encoding="utf-8")
+        config = _shortened(parse_config(text, folder / _MARKER), short=short)
+        console.print(
+            f"A night on {config.site.name}, {len(config.rig)} telescopes, Alpaca on {server.address}"
+        )
+        result = clock.run(lambda: _live(config, clock, printer))
+    night_s = elapsed_s()
+    archive = Archive(folder, config.site.site(), clock)
+    try:
+        return _conclude(archive, observatory, result, folder, night_s)
+    finally:
+        archive.close()
+
+
+def _make_room(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARKER).exists():
+            raise BadInput(f"{folder} holds something that is no earlier demo; name another with --folder")
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be made ({error}); name another with --folder") from error
+
+
+def _shortened(config: Config, *, short: bool) -> Config:
+    if not short:
+        return config
+    rigs = []
+    for rig in config.rig:
+        sections = {name: getattr(rig, name).model_copy(update=new) for name, new in _SHORT.items()}
+        rigs.append(rig.model_copy(update=sections))
+    return config.model_copy(update={"rig": tuple(rigs)})
+
+
+def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
+    journal = Journal(clock)
+    journal.listen(printer)
+    journal.listen(jsonl_listener(config.storage.folder / "journal.jsonl"))
+    with open_farm(config, clock, journal) as farm:
+        flats = config.rig[0].flats
+        dusk = farm.site.twilight(NIGHT, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
+        dawn = farm.site.twilight(NIGHT, Twilight.DAWN, flats.highest_sun_deg, flats.lowest_sun_deg)
+        hours = Window(dusk.end, dawn.start)
+        observers = clock.spawn(lambda: _observe(farm.guard, hours, clock), "observers", rank=50)
+        result = farm.night(NIGHT)
+        observers.join()
+        return result
+
+
+def _observe(guard: GuardClient, hours: Window, clock: Clock) -> None:
+    """The observers of the night: they want the roof open from dusk to dawn, whenever it is safe."""
+    clock.sleep_until(hours.start)
+    while clock.now() < hours.end:
+        guard.hold("observers", 600.0)
+        clock.sleep(300.0)
+    guard.release("observers")
+
+
+def _conclude(
+    archive: Archive, observatory: Observatory, result: NightResult, folder: Path, night_s: float
+) -> bool:
+    checks = [(master, check_master(observatory, archive.path_of(master))) for master in result.masters]
+    rows, figures = [], []
+    for master, check in checks:
+        worst = max(check.figures, key=lambda f: abs(f.measured - f.expected) / f.tolerance)
+        rows.append(
+            [
+                archive.path_of(master).name,
+                master.count,
+                worst.name,
+                f"{worst.measured:.4g} {worst.unit}".strip(),
+                f"{worst.expected:.4g} +- {worst.tolerance:.3g}",
+                "agrees" if check.ok else "DIFFERS",
+            ]
+        )
+        figures += [
+            Check(archive.path_of(master).name, f.name, f.measured, f.expected, f.tolerance, f.unit, f.ok)
+            for f in check.figures
+        ]
+    frames = archive.catalogue.frames(night=result.night)
+    wanted = len({(frame.rig, frame.spec.set_key()) for frame in frames})
+    report = write_report(archive, result.night, folder / "report.html", figures)
+    show_table(
+        "Masters against the simulator's truth (the figure that comes closest to its limit)",
+        ("master", "frames", "figure", "measured", "truth", "verdict"),
+        rows,
+    )
+    good = sum(frame.good for frame in frames)
+    verified = sum(check.ok for _, check in checks)
+    console.print(
+        f"{len(frames)} frames taken, {good} good, {len(frames) - good} rejected; {len(checks)} masters of "
+        f"{wanted} sets, {verified} verified; the night took {night_s:.1f} s. Report: {report}"
+    )
+    for rig, failure in result.failures.items():
+        console.print(f"{rig} was given up: {failure}", style="bold red")
+    return bool(checks) and verified == len(checks) == wanted and not result.failures
