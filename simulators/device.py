@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import NAMESPACE_DNS, uuid5
@@ -58,7 +58,7 @@ def refused(text: str) -> AlpacaError:
 
 @dataclass(frozen=True)
 class Command:
-    """One PUT as it was carried out; `error_number` is 0 when it went well."""
+    """One PUT as it was carried out; `error_number` is 0 when it went well, 400 for unreadable parameters."""
 
     time: datetime
     device: str
@@ -177,25 +177,21 @@ class Device:
         known = self.members.get((method, member))
         if known is None:
             raise BadRequest(f"{self.kind} has no {method.upper()} {member}")
-        arguments = [_read(parameters, name, convert, method) for name, convert in known.parameters]
         if method == "get":
-            return self._carry_out(known, arguments)
+            return self._carry_out(known, _read(known, parameters, method))
         with self.world.lock:
             entry = len(self._log)
             self._log.append(Command(self.world.clock.now(), self.address, member, dict(parameters)))
             try:
-                return self._carry_out(known, arguments)
-            except AlpacaError as error:
-                done = self._log[entry]
-                self._log[entry] = Command(
-                    done.time, done.device, done.member, done.parameters, error.number, str(error)
-                )
+                return self._carry_out(known, _read(known, parameters, method))
+            except (AlpacaError, BadRequest) as error:
+                number = error.number if isinstance(error, AlpacaError) else 400
+                self._log[entry] = replace(self._log[entry], error_number=number, error=str(error))
                 raise
 
     def note(self, text: str) -> None:
         """Write what a command led to beside it in the command log, as an error that nobody was told."""
-        last = self._log[-1]
-        self._log[-1] = Command(last.time, last.device, last.member, last.parameters, DRIVER_ERROR, text)
+        self._log[-1] = replace(self._log[-1], error_number=DRIVER_ERROR, error=text)
 
     def _carry_out(self, member: Member, arguments: list[Any]) -> Any:
         with self.world.lock:
@@ -275,14 +271,17 @@ def _absent(name: str) -> Callable[..., Any]:
     return raise_it
 
 
-def _read(parameters: Mapping[str, str], name: str, convert: Callable[[str], Any], method: str) -> Any:
-    text = parameters.get(name.lower() if method == "get" else name)
-    if text is None:
-        raise BadRequest(f"parameter {name} is missing")
-    try:
-        return convert(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(f"parameter {name} cannot be read: {text!r}") from None
+def _read(member: Member, parameters: Mapping[str, str], method: str) -> list[Any]:
+    arguments = []
+    for name, convert in member.parameters:
+        text = parameters.get(name.lower() if method == "get" else name)
+        if text is None:
+            raise BadRequest(f"parameter {name} is missing")
+        try:
+            arguments.append(convert(text))
+        except (ValueError, OverflowError):
+            raise BadRequest(f"parameter {name} cannot be read: {text!r}") from None
+    return arguments
 
 
 def iso(t: float, suffix: str = "Z") -> str:

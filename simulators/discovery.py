@@ -13,23 +13,28 @@ _QUESTION = b"alpacadiscovery1"
 
 
 class Responder:
-    """Answers discovery while it is entered; `port` 0 takes a free one, for tests."""
+    """Answers discovery while it is entered; `port` 0 takes a free one, for tests.
+
+    On 127.0.0.1 it stays on the machine: it hears questions to that address and to the loopback's broadcast
+    address, where clients such as alpyca ask. On 0.0.0.0 it hears the whole network.
+    """
 
     def __init__(self, alpaca_port: int, host: str = "127.0.0.1", port: int = DISCOVERY_PORT) -> None:
         self._answer = json.dumps({"AlpacaPort": alpaca_port}).encode()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            # Several servers of one machine share the port.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind((host, port))
-        except OSError:
-            self._socket.close()
-            raise
-        self.port: int = self._socket.getsockname()[1]
-        self._host = host
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, name="alpaca discovery", daemon=True)
-        self._thread.start()
+        self._socket = _bound(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._heard = [self._socket]
+        if host.startswith("127."):
+            # Not every system lets a socket have a broadcast address.
+            with suppress(OSError):
+                self._heard.append(_bound("127.255.255.255", self.port))
+        self._threads = [
+            threading.Thread(target=self._serve, args=(s,), name="alpaca discovery", daemon=True)
+            for s in self._heard
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Responder:
         return self
@@ -42,19 +47,36 @@ class Responder:
     def close(self) -> None:
         """Stop to answer."""
         self._closing = True
-        with suppress(OSError):
-            # A datagram to ourselves ends the wait in recvfrom; shutdown would not for every system.
-            target = "127.0.0.1" if self._host == "0.0.0.0" else self._host
-            self._socket.sendto(b"", (target, self.port))
-        self._thread.join(5)
-        self._socket.close()
+        for heard in self._heard:
+            address = heard.getsockname()[0]
+            with suppress(OSError):
+                # A datagram to ourselves ends the wait in recvfrom; a close would not.
+                self._socket.sendto(b"", ("127.0.0.1" if address == "0.0.0.0" else address, self.port))
+        for thread in self._threads:
+            thread.join(5)
+        for heard in self._heard:
+            heard.close()
 
-    def _serve(self) -> None:
+    def _serve(self, heard: socket.socket) -> None:
         while not self._closing:
             try:
-                question, sender = self._socket.recvfrom(1024)
+                question, sender = heard.recvfrom(1024)
             except OSError:
                 return
             if question.startswith(_QUESTION):
                 with suppress(OSError):
+                    # From the plain address: clients take the sender of the answer for the server.
                     self._socket.sendto(self._answer, sender)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        # Several servers of one machine share the port.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
