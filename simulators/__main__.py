@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 
 from capture.clock import SystemClock
 from simulators.demo import demo_settings
@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     # The night's script hangs on the local noon before now, so that any start sees the demo's weather.
     night = (clock.now() + _LOCAL - timedelta(hours=12)).date()
     observatory = Observatory(clock, demo_settings(options.seed, options.size, options.size, night))
-    ended = threading.Event()
+    # Of all ways to wait only this one may be ended from a signal handler without a risk of deadlock.
+    signals: SimpleQueue[int] = SimpleQueue()
     with ExitStack() as stack:
         try:
             server = stack.enter_context(serve(observatory, options.host, options.port))
@@ -74,14 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"cannot answer discovery on UDP {DISCOVERY_PORT}: {error.strerror}.", file=sys.stderr)
                 return 2
         for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: ended.set())
+            signal.signal(name, lambda number, _: signals.put(number))
         print(
             f"Alpaca server on {server.address}, {clock.now():%Y-%m-%d %H:%M:%S} UTC, rate {options.rate:g}"
         )
         for device in observatory.devices.values():
             print(f"  {device.address:22} {device.name}")
         sys.stdout.flush()
-        ended.wait()
+        signals.get()
     print("ended")
     return 0
 

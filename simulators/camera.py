@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from simulators.device import (
+    NOT_CONNECTED,
     VALUE_NOT_SET,
     AlpacaError,
     Command,
@@ -91,7 +92,7 @@ class Camera(Device):
         with self._rendering:
             with self.world.lock:
                 if not self.connected:
-                    raise AlpacaError(0x407, f"{self.name} is not connected")
+                    raise AlpacaError(NOT_CONNECTED, f"{self.name} is not connected")
                 shot = self._exposure
                 if shot is None or self.now_s() < shot.ready:
                     raise refused("no image is ready")
@@ -105,6 +106,12 @@ class Camera(Device):
             pixels = self._rig.sensor.render(exposed, shot.region, shot.electronics, shot.number)
             self._image = (shot.number, pixels)
             return pixels
+
+    def call(self, method: str, member: str, parameters: Mapping[str, str]) -> Any:
+        """As every device's, but an image is made outside the world's lock, which `image` takes by itself."""
+        if method == "get" and member in ("imagearray", "imagearrayvariant"):
+            return self._image_array()
+        return super().call(method, member, parameters)
 
     @put("startexposure", "Duration", "Light")
     def _start(self, duration_s: float, light: bool) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from capture.clock import SimulatedClock
 from simulators import Observatory, demo_settings
-from simulators.device import AlpacaError
+from simulators.device import AlpacaError, BadRequest
 
 Advance = Callable[[float], None]
 OPEN, CLOSED, OPENING, CLOSING = range(4)
@@ -321,6 +321,31 @@ def test_a_mechanical_shutter_adds_its_error_to_the_light(observatory: Observato
     assert long / short == pytest.approx(0.22 / 0.12, rel=0.01)
 
 
+def test_a_long_exposure_holds_the_sum_of_short_ones_of_a_falling_sky(
+    observatory: Observatory, advance: Advance
+) -> None:
+    _open_up(observatory, advance)
+    world, rig, now = observatory.world, observatory.world.rigs[0], observatory.world.now_s()
+    long = world.expose(rig, now, 60.0, 0.0, True).sky_e
+    parts = [world.expose(rig, now + second, 1.0, 0.0, True).sky_e for second in range(60)]
+    assert long == pytest.approx(sum(parts), rel=1e-6)
+    assert parts[-1] < 0.95 * parts[0]
+
+
+def test_a_roof_that_moves_during_an_exposure_lets_a_part_of_the_light_in(
+    observatory: Observatory, advance: Advance
+) -> None:
+    do(observatory, "covercalibrator/0", "opencover")
+    do(observatory, "telescope/0", "unpark")
+    do(observatory, "telescope/0", "slewtoaltazasync", Azimuth=60, Altitude=76)
+    advance(60)
+    now, world, rig = observatory.world.now_s(), observatory.world, observatory.world.rigs[0]
+    do(observatory, "dome/0", "openshutter")
+    advance(90)
+    opening, opened = (world.expose(rig, now + late, 45.0, 0.0, True).sky_e for late in (0, 45))
+    assert 0.3 < opening / opened < 0.8
+
+
 def test_stars_come_out_trail_when_the_mount_stands_and_move_with_a_dither(
     clock: SimulatedClock, advance: Advance
 ) -> None:
@@ -353,10 +378,12 @@ def test_the_command_log_holds_every_command_with_its_time_and_error(observatory
     before = len(observatory.command_log)
     do(observatory, "filterwheel/0", "position", Position=1)
     error_of(observatory, "filterwheel/0", "position", Position=99)
-    good, bad = observatory.command_log[before:]
+    with pytest.raises(BadRequest):
+        do(observatory, "filterwheel/0", "position", Position="x")
+    good, bad, unreadable = observatory.command_log[before:]
     assert (good.device, good.member, good.parameters) == ("filterwheel/0", "position", {"Position": "1"})
     assert good.time == observatory.clock.now()
-    assert (good.error_number, bad.error_number) == (0, 0x401)
+    assert [c.error_number for c in (good, bad, unreadable)] == [0, 0x401, 400]
 
 
 def test_the_weather_station_reports_the_worlds_weather(observatory: Observatory, advance: Advance) -> None:
