@@ -13,10 +13,12 @@ from simulators.device import AlpacaError, BadRequest
 QUERY = {"axis": "0", "rightascension": "3.5", "declination": "20", "sensorname": "Temperature"}
 FORM = {
     "Action": "x", "Parameters": "", "Command": "x", "Raw": "true", "Connected": "true", "BinX": "1",
-    "BinY": "1", "CoolerOn": "true", "Gain": "0", "Offset": "0", "NumX": "16", "NumY": "16", "StartX": "0", "StartY": "0",
+    "BinY": "1", "CoolerOn": "true", "Gain": "0", "Offset": "0", "NumX": "16", "NumY": "16", "StartX": "0",
+    "StartY": "0",
     "ReadoutMode": "0", "SetCCDTemperature": "-5", "Duration": "1", "Light": "true", "Brightness": "5",
     "Azimuth": "10", "Altitude": "70", "Slaved": "false", "Position": "1", "AveragePeriod": "0",
-    "Tracking": "true", "TrackingRate": "0", "RightAscension": "3", "Declination": "20", "TargetRightAscension": "3",
+    "Tracking": "true", "TrackingRate": "0", "RightAscension": "3", "Declination": "20",
+    "TargetRightAscension": "3",
     "TargetDeclination": "20", "SlewSettleTime": "2", "SiteLatitude": "10", "SiteLongitude": "10",
     "SiteElevation": "10", "UTCDate": "2026-11-22T00:00:00Z",
 }  # fmt: skip
