@@ -138,6 +138,8 @@ class Telescope(Device):
         if not tracking and self._mount.parked(self.now_s()):
             return
         now = self._free()
+        if tracking == self._mount.tracking(now):
+            return
         if self._mount.slewing(now):
             raise refused("the mount slews: Tracking cannot change now")
         self._mount.set_tracking(now, tracking)
