@@ -44,7 +44,7 @@ class FrameSpec:
         if self.kind is Kind.FLAT:
             return replace(self, exposure_s=0.0, set_temperature_c=None)
         if self.kind is Kind.BIAS:
-            return replace(self, exposure_s=0.0, filter=None, rotator_deg=None)
+            return replace(self, exposure_s=0.0, set_temperature_c=None, filter=None, rotator_deg=None)
         if self.kind is Kind.DARK:
             return replace(self, filter=None, rotator_deg=None)
         return self

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
-from capture.clock import Clock
+from capture.clock import Clock, Signal
 from capture.config import Config, RigConfig, RoofConfig
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
@@ -19,6 +19,7 @@ from capture.library.masters import build_masters
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
 from capture.night.writer import Writer
+from capture.rig.patience import Patience
 from capture.rig.rig import Rig
 from capture.store.archive import Archive
 from capture.store.rows import MasterRow
@@ -57,13 +58,21 @@ class Farm:
         self.clock = clock
         self.rigs = {rig.name: Rig(rig, site, guard, clock, journal) for rig in config.rig}
         self.runners = {name: Runner(rig, archive, writer, clock, journal) for name, rig in self.rigs.items()}
-        self._stop_reason: str | None = None
+        self._patience = Patience("nightcal", clock)
 
     def stop(self, reason: str) -> None:
         """End every rig's work in good order; from any thread."""
-        self._stop_reason = reason
+        self._patience.stop(reason)
         for rig in self.rigs.values():
             rig.patience.stop(reason)
+
+    def rest_until(self, when: datetime) -> None:
+        """Wait between nights. Raises Stopped."""
+        self._patience.pause_long((when - self.clock.now()).total_seconds())
+
+    def rest(self, news: Signal) -> None:
+        """Wait between nights until there is `news`. Raises Stopped."""
+        self._patience.wait_for(news)
 
     def night(self, night: date) -> NightResult:
         """Live through the night with every rig in parallel, then build the masters.
@@ -98,11 +107,12 @@ class Farm:
 
 @contextmanager
 def open_farm(
-    config: Config, clock: Clock, journal: Journal, *, rigs: tuple[str, ...] = ()
+    config: Config, clock: Clock, journal: Journal, *, rigs: tuple[str, ...] = (), guarded: bool = True
 ) -> Iterator[Farm]:
     """Open the archive, start writer and guard; at the end stop them, the roof shut where it is ours.
 
-    `rigs`: only these; all when empty. Use it within a worker. Raises StoreError, DeviceError, BadInput.
+    `rigs`: only these; all when empty. `guarded`: False to look on without a guard, moving nothing.
+    Use it within a worker. Raises StoreError, DeviceError, BadInput.
     """
     under_the_roof = config.rig
     if rigs:
@@ -113,7 +123,7 @@ def open_farm(
         for path in archive.reconcile():
             journal.say("nightcal", "adopted", f"{path.name} had no row in the catalogue; it has one now")
         guard: GuardClient
-        if config.roof is None:
+        if config.roof is None or not guarded:
             guard = OpenAir(clock.now())
         else:
             guard = stack.enter_context(_guarded(config.roof, under_the_roof, clock, journal))

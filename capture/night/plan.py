@@ -56,15 +56,18 @@ class RigPlan:
     notes: tuple[str, ...] = ()
 
 
-def chosen_filters(config: RigConfig, wheel: Sequence[str]) -> tuple[str, ...]:
-    """The filters that the config wants flats of. Raises BadInput for one that the wheel lacks."""
+def chosen_filters(config: RigConfig, wheel: Sequence[str]) -> tuple[str | None, ...]:
+    """The filters that the config wants flats of; (None,) for a rig without a wheel.
+
+    Raises BadInput for one that the wheel lacks.
+    """
     for name in config.flats.filters:
         if name not in wheel:
             raise BadInput(
                 f'[rig "{config.name}".flats] wants the filter {name!r}, but the wheel has '
                 f"{' '.join(wheel) or 'none'}"
             )
-    return config.flats.filters or tuple(wheel)
+    return config.flats.filters or tuple(wheel) or (None,)
 
 
 def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[Need]:

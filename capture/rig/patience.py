@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from capture.clock import Clock
+from capture.clock import Clock, Signal
 from capture.errors import DeviceTimeout, Stopped
 
 _LONGEST_STEP_S = 5.0
@@ -108,3 +108,10 @@ class Patience:
             self.wake.clear()
             self.checkpoint()
             self.wake.wait(max(_SHORTEST_STEP_S, left_s))
+
+    def wait_for(self, news: Signal) -> None:
+        """Wait, as long as it takes, until `news` is set; only a stop ends it before."""
+        while not news.is_set():
+            self.wake.clear()
+            self.checkpoint()
+            self.wake.wait(_LONGEST_STEP_S)

@@ -1,0 +1,193 @@
+"""The command `nightcal` and its subcommands.
+
+Exit status: 0 done; 1 done but not all of it is good; 2 bad input; 3 a device failed; 4 something could
+not be saved; 130 stopped by the operator.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from capture.cli.by_hand import run_app
+from capture.cli.console import complain, console, journal_printer, show_json, show_table
+from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
+from capture.cli.status import status_of
+from capture.clock import Clock, SystemClock
+from capture.config import load_config
+from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
+from capture.journal import Journal, jsonl_listener
+from capture.night.farm import open_farm
+from capture.night.plan import RigPlan, needs_of, plan_rig
+from capture.night.scheduler import serve_nights
+from capture.site import Site
+from capture.store.archive import Archive
+
+app = typer.Typer(
+    help="Calibration capture for telescopes, unattended.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(run_app, name="run")
+
+
+def main() -> None:
+    """Run the command; every error that we raise on purpose ends as one sentence and an exit status."""
+    try:
+        app(standalone_mode=True)
+    except Stopped as stopped:
+        complain(str(stopped))
+        sys.exit(130)
+    except KeyboardInterrupt:
+        complain("stopped")
+        sys.exit(130)
+    except BadInput as error:
+        _fail(error, 2)
+    except DeviceError as error:
+        _fail(error, 3)
+    except StoreError as error:
+        _fail(error, 4)
+    except NightcalError as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, status: int) -> NoReturn:
+    complain(str(error))
+    sys.exit(status)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where frames and the report go.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another sky.")] = 1,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Sensors of so many pixels a side.")] = 1024,
+    short: Annotated[bool, typer.Option("--short", help="Fewer frames of each set.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Live through a whole simulated night and judge its masters by the simulator's truth."""
+    from capture.cli.demo import run_demo  # noqa: PLC0415 - the simulators are for this command alone
+
+    if not run_demo(folder, seed, size, short=short, printer=journal_printer(as_json=as_json)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    host: Annotated[str, typer.Option(help="The address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 11111,
+    rate: Annotated[float, typer.Option(min=0.1, max=10000, help="How many times faster than life.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Serve the demonstration's observatory over Alpaca, for nightcal or any other program."""
+    from simulators.__main__ import main as serve_simulators  # noqa: PLC0415 - as above
+
+    arguments = ["--host", host, "--port", str(port), "--rate", str(rate), "--seed", str(seed)]
+    raise typer.Exit(serve_simulators(arguments))
+
+
+@app.command()
+def plan(config: ConfigOption = CONFIG, date_text: DateOption = "", as_json: JsonOption = False) -> None:
+    """Show what the night would take: needs minus what the catalogue holds. Reads the rigs, moves nothing."""
+    settings, clock = load_config(config), SystemClock()
+    site = settings.site.site()
+    night = _night(date_text, site, clock)
+
+    def make() -> list[RigPlan]:
+        with open_farm(settings, clock, Journal(clock), guarded=False) as farm:
+            plans = []
+            for rig in farm.rigs.values():
+                rig.connect()
+                needs = needs_of(rig.config, rig.filters, rig.spec)
+                missing = farm.archive.catalogue.missing(needs, clock.now())
+                plans.append(plan_rig(site, night, rig.config, missing))
+            return plans
+
+    plans = clock.run(make)
+    if as_json:
+        show_json([_plan_json(rig_plan) for rig_plan in plans])
+        return
+    for rig_plan in plans:
+        rows = [
+            (
+                block.key,
+                f"{block.window.start:%m-%d %H:%M} to {block.window.end:%H:%M}",
+                block.frames,
+                f"{block.exposure_total_s / 3600:.1f} h" if block.exposure_total_s else "by the sky",
+                ", ".join(f"{want.count} x {want.spec}" for want in block.wants),
+            )
+            for block in rig_plan.blocks
+        ]
+        show_table(f"{rig_plan.rig}, night of {night}", ("block", "UTC", "frames", "exposure", "sets"), rows)
+        for note in rig_plan.notes:
+            console.print(f"  {note}")
+        if not rows:
+            console.print("  nothing is missing, or nothing can be taken")
+
+
+def _plan_json(rig_plan: RigPlan) -> dict[str, Any]:
+    blocks = [
+        {
+            "key": block.key,
+            "sequence": block.sequence,
+            "start": block.window.start.isoformat(),
+            "end": block.window.end.isoformat(),
+            "wants": [{"set": str(w.spec), "filter": w.spec.filter, "count": w.count} for w in block.wants],
+        }
+        for block in rig_plan.blocks
+    ]
+    return {"rig": rig_plan.rig, "night": str(rig_plan.night), "blocks": blocks, "notes": rig_plan.notes}
+
+
+@app.command()
+def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+    """Run unattended: every night of this site, until stopped."""
+    settings, clock = load_config(config), SystemClock()
+    journal = Journal(clock)
+    journal.listen(journal_printer(as_json=as_json))
+    settings.storage.folder.mkdir(parents=True, exist_ok=True)
+    journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
+    with_farm(settings, clock, journal, lambda farm: serve_nights(farm, journal))
+
+
+@app.command()
+def status(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+    """Show the Sun, the next windows, and what the catalogue holds. Asks no device."""
+    settings, clock = load_config(config), SystemClock()
+    site, now = settings.site.site(), clock.now()
+    if not settings.storage.folder.exists():
+        raise BadInput(
+            f"{settings.storage.folder} does not exist yet: nothing has been taken with this config"
+        )
+    archive = Archive(settings.storage.folder, site, clock)
+    try:
+        report = status_of(settings, archive, site, now)
+    finally:
+        archive.close()
+    if as_json:
+        show_json(report)
+        return
+    console.print(
+        f"{site.name}: {now:%Y-%m-%d %H:%M:%S} UTC, {site.local(now):%H:%M} local, "
+        f"Sun at {report['sun_altitude_deg']:.1f} deg"
+    )
+    for rig in report["rigs"]:
+        console.print(f"\n{rig['rig']}: next flats {rig['next_flats']}; last run: {rig['last_run']}")
+        rows = [(s["set"], s["good"], s["age"], s["master"]) for s in rig["sets"]]
+        show_table("", ("set", "good frames", "newest", "master"), rows)
+
+
+def _night(text: str, site: Site, clock: Clock) -> date:
+    if not text:
+        return site.night_of(clock.now())
+    try:
+        night = date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no date; write it as 2026-11-21") from None
+    if not 1950 <= night.year <= 2100:
+        raise BadInput(f"{night} is out of range; the Sun's position is good from 1950 to 2100")
+    return night

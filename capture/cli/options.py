@@ -1,0 +1,61 @@
+"""What the subcommands share: options, the farm opened for one piece of work, the next twilight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from capture.clock import Clock
+from capture.config import Config, RigConfig
+from capture.errors import NoWindow
+from capture.journal import Journal
+from capture.night.farm import Farm, open_farm
+from capture.site import Site, Twilight, Window
+
+T = TypeVar("T")
+CONFIG = Path("nightcal.toml")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="NIGHTCAL_CONFIG", help="The TOML config file.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+RigOption = Annotated[str, typer.Option("--rig", help="The rig's name; may be left out when there is one.")]
+CountOption = Annotated[int | None, typer.Option("--count", min=1, max=1000, help="Frames of each set.")]
+DateOption = Annotated[str, typer.Option("--date", help="The evening's date, YYYY-MM-DD; else tonight.")]
+
+
+def next_twilight(site: Site, now: datetime, rig: RigConfig) -> Window:
+    """The twilight that is on at `now`, or the next one. Raises NoWindow when none comes in two nights."""
+    flats, reason = rig.flats, None
+    for night in (site.night_of(now), site.night_of(now) + timedelta(days=1)):
+        for which in Twilight:
+            try:
+                window = site.twilight(night, which, flats.highest_sun_deg, flats.lowest_sun_deg)
+            except NoWindow as error:
+                reason = error
+                continue
+            if now < window.end:
+                return window
+    raise reason or NoWindow(f"no twilight comes at {site.name}")
+
+
+def with_farm(
+    settings: Config, clock: Clock, journal: Journal, work: Callable[[Farm], T], *, rigs: tuple[str, ...] = ()
+) -> T:
+    """Open the farm, do `work` as a worker, let Ctrl-C stop it in good order."""
+    farms: list[Farm] = []
+
+    def body() -> T:
+        with open_farm(settings, clock, journal, rigs=rigs) as farm:
+            farms.append(farm)
+            return work(farm)
+
+    def stop() -> None:
+        for farm in farms:
+            farm.stop("stopped by the operator")
+
+    return clock.run(body, on_interrupt=stop)
