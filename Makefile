@@ -1,0 +1,44 @@
+# Needs git, make and Python 3.11 or newer with venv; every target sets up what it uses.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Somebody else's Alpaca server, to test against; it wants packages of its own.
+FOREIGN := .venv-foreign
+FOREIGN_READY := $(FOREIGN)/.ready
+
+.PHONY: install demo test check coverage clean
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "nightcal needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+$(FOREIGN_READY): constraints-foreign.txt
+	$(PYTHON) -m venv $(FOREIGN)
+	$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-foreign.txt
+	@touch $(FOREIGN_READY)
+
+# A whole simulated night; ARGS="--short" for a smaller one, ARGS="--help" for the rest.
+demo: $(READY)
+	$(BIN)/nightcal demo $(ARGS)
+
+# ARGS="-k flats" and the like are handed to pytest.
+test: $(READY) $(FOREIGN_READY)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+coverage: $(READY) $(FOREIGN_READY)
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) $(FOREIGN) demo
