@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from capture.frame import Frame
 from capture.rig.rig import Rig
@@ -10,6 +10,6 @@ from sequences.darks import darks
 from sequences.job import Job
 
 
-def bias(rig: Rig, job: Job) -> Iterator[Frame]:
+def bias(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     """Take what `job` wants and yield every frame: a bias is a dark of no length."""
-    yield from darks(rig, job)
+    return (yield from darks(rig, job))

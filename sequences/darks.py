@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from capture.errors import Preempted
 from capture.frame import Frame
@@ -12,7 +12,7 @@ from sequences.job import Job
 _MARGIN_S = 5.0
 
 
-def darks(rig: Rig, job: Job) -> Iterator[Frame]:
+def darks(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     """Take what `job` wants, in its order, and yield every frame; what the window has no time for is left.
 
     Raises Preempted when the roof opens, or is about to; Stopped; DeviceError.
@@ -25,6 +25,6 @@ def darks(rig: Rig, job: Job) -> Iterator[Frame]:
                 if needs_s > rig.roof_leaves_s():
                     raise Preempted(f"{rig.name}: the roof opens too soon for {want.spec}")
                 if needs_s > (job.window.end - rig.clock.now()).total_seconds():
-                    rig.journal.say(rig.name, "darks", f"no time is left for {want.spec}")
-                    break
+                    return f"no time is left for {want.spec}"
                 yield rig.expose(want.spec)
+    return "complete"

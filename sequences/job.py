@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,4 +31,5 @@ class Job:
     bias_level_adu: float | None = None
 
 
-Sequence = Callable[[Rig, Job], Iterator[Frame]]
+# Yields frames, the rejected ones too; returns, in words, why it came to its end.
+Sequence = Callable[[Rig, Job], Generator[Frame, None, str]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from math import cos, radians
 
@@ -17,7 +17,7 @@ _SIDEREAL_ARCSEC_PER_S = 15.04
 _STARS_MOVE_AT_LEAST_ARCSEC = 12.0
 
 
-def sky_flats(rig: Rig, job: Job) -> Iterator[Frame]:
+def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     """Take what `job` wants and yield every flat, the rejected ones with their reasons.
 
     Probes are looked at and let go. Raises Interrupted when the sky is withdrawn.
@@ -29,12 +29,12 @@ def sky_flats(rig: Rig, job: Job) -> Iterator[Frame]:
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
+        waits_for = ""
         while True:
             rig.patience.checkpoint()
             action = controller.next(rig.clock.now())
             if isinstance(action, Stop):
-                rig.journal.say(rig.name, "flats", f"flats end: {action.reason}")
-                return
+                return action.reason
             if isinstance(action, Wait):
                 rig.journal.say(
                     rig.name, "waiting", f"{action.reason}; next look {action.until:%H:%M:%S} UTC"

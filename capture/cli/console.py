@@ -12,7 +12,8 @@ from rich.text import Text
 
 from capture.journal import Entry, Listener
 
-console = Console(highlight=False, soft_wrap=True)
+# Where the output is no terminal, a table keeps its lines whole.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _STYLES = {"alarm": "bold red", "roof": "cyan", "safety": "yellow", "master": "green", "run": "bold"}

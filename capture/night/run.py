@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,13 +10,13 @@ from typing import cast
 
 from capture.clock import Clock
 from capture.errors import BadInput, DeviceError, Interrupted, Stopped
-from capture.frame import Frame, Kind
+from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.plan import Block
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
 from capture.store.archive import Archive
-from sequences.job import Job
+from sequences.job import Job, Sequence
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Outcome:
     text: str
 
 
-def find_sequence(name: str) -> Callable[[Rig, Job], Generator[Frame, None, None]]:
+def find_sequence(name: str) -> Sequence:
     """The sequence of that name: the function `name` in the file sequences/`name`.py.
 
     Raises BadInput when there is none.
@@ -38,7 +37,7 @@ def find_sequence(name: str) -> Callable[[Rig, Job], Generator[Frame, None, None
         function = getattr(importlib.import_module(f"sequences.{name}"), name)
     except (ModuleNotFoundError, AttributeError) as error:
         raise BadInput(f"there is no sequence {name!r}; a sequence is a file in sequences/") from error
-    return cast(Callable[[Rig, Job], Generator[Frame, None, None]], function)
+    return cast(Sequence, function)
 
 
 class Runner:
@@ -74,11 +73,14 @@ class Runner:
         frames, text = 0, "failed"
         try:
             with closing(sequence(self.rig, job)) as yielded:
-                for frame in yielded:
+                while True:
+                    try:
+                        frame = next(yielded)
+                    except StopIteration as end:
+                        text = end.value
+                        return Outcome(True, frames, text)
                     frames += 1
                     self._writer.put(frame, run, job.night, self._progress(job, frames))
-            text = "complete"
-            return Outcome(True, frames, text)
         except (Stopped, DeviceError) as error:
             text = str(error)
             raise
