@@ -36,9 +36,9 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
             if isinstance(action, Stop):
                 return action.reason
             if isinstance(action, Wait):
-                rig.journal.say(
-                    rig.name, "waiting", f"{action.reason}; next look {action.until:%H:%M:%S} UTC"
-                )
+                if action.reason != waits_for:
+                    rig.journal.say(rig.name, "waiting", action.reason)
+                waits_for = action.reason
                 rig.patience.pause((action.until - rig.clock.now()).total_seconds())
                 continue
             rig.point_at_flat_spot()

@@ -1,0 +1,172 @@
+"""The flat controller, driven as a pure object over twilights whose truth it does not share."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import exp
+
+import pytest
+
+from capture.site import Window
+from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, Probe, Stop, Wait
+
+START = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)
+WINDOW = Window(START, START + timedelta(minutes=45))
+THROUGHPUT = {"L": 3.5, "R": 1.1, "G": 1.1, "B": 1.5, "Ha": 0.045, "OIII": 0.06, "SII": 0.04}
+DEG_PER_S = 12 / 3600
+
+
+def setting_sun(when: datetime) -> float:
+    return -DEG_PER_S * (when - START).total_seconds()
+
+
+def rising_sun(when: datetime) -> float:
+    return -DEG_PER_S * (WINDOW.end - when).total_seconds()
+
+
+@dataclass
+class Twilight:
+    """A truth of its own: magnitudes linear in the Sun's altitude, bending towards day."""
+
+    sun: Callable[[datetime], float]
+    rate_at_minus_4: float = 4000.0
+    cloud: Callable[[float], float] = lambda _: 1.0
+    taken: Counter[str] = field(default_factory=Counter)
+    order: list[str] = field(default_factory=list)
+    misses: int = 0
+    probes: int = 0
+    reason: str = ""
+
+    def rate(self, filter_name: str, when: datetime) -> float:
+        h = self.sun(when)
+        magnitudes = 1.27 * (h + 4) if h < -1.5 else 1.27 * 2.5 + 0.8 * (h + 1.5)
+        cloud = self.cloud((when - START).total_seconds())
+        return self.rate_at_minus_4 * THROUGHPUT[filter_name] * 10 ** (0.4 * magnitudes) * cloud
+
+    def level(self, filter_name: str, when: datetime, exposure_s: float) -> float:
+        steps = 40
+        middles = (when + timedelta(seconds=exposure_s * (n + 0.5) / steps) for n in range(steps))
+        return min(64000.0, sum(self.rate(filter_name, t) for t in middles) * exposure_s / steps)
+
+    def live(self, controller: FlatController, settings: FlatSettings, overhead_s: float = 2.0) -> None:
+        now, current = WINDOW.start, ""
+        for _ in range(5000):
+            action = controller.next(now)
+            if isinstance(action, Stop):
+                self.reason = action.reason
+                return
+            if isinstance(action, Wait):
+                assert action.until > now
+                now = action.until
+                continue
+            now += timedelta(seconds=6.0 if action.filter != current else 0.0)
+            current = action.filter
+            level = self.level(action.filter, now, action.exposure_s)
+            good = abs(level / settings.target_adu - 1) <= settings.tolerance
+            counted = isinstance(action, Expose) and good
+            self.probes += isinstance(action, Probe)
+            if isinstance(action, Expose):
+                self.taken[action.filter] += counted
+                self.misses += not counted
+                if not self.order or self.order[-1] != action.filter:
+                    self.order.append(action.filter)
+            saturated = 1.0 if level >= 64000 else 0.0
+            controller.observe(Measurement(action.filter, action.exposure_s, now, level, saturated, counted))
+            now += timedelta(seconds=action.exposure_s + overhead_s)
+        pytest.fail("the controller never came to an end")
+
+
+def settings(minimum_s: float = 0.2, maximum_s: float = 60.0) -> FlatSettings:
+    return FlatSettings(30000.0, 0.25, minimum_s, maximum_s)
+
+
+def run(
+    twilight: Twilight, count: int = 10, limits: FlatSettings | None = None, overhead_s: float = 2.0
+) -> Twilight:
+    limits = limits or settings()
+    controller = FlatController(dict.fromkeys(THROUGHPUT, count), limits, WINDOW, twilight.sun)
+    twilight.live(controller, limits, overhead_s)
+    return twilight
+
+
+@pytest.mark.parametrize("rate", [2000.0, 4000.0, 20000.0])
+@pytest.mark.parametrize("sun", [setting_sun, rising_sun])
+def test_a_cold_start_under_any_telescope_fills_every_filter(
+    sun: Callable[[datetime], float], rate: float
+) -> None:
+    twilight = run(Twilight(sun, rate))
+    assert twilight.taken == dict.fromkeys(THROUGHPUT, 10)
+    assert twilight.misses <= 2
+
+
+def test_dusk_begins_with_the_faintest_filter_and_dawn_with_the_brightest() -> None:
+    dusk, dawn = run(Twilight(setting_sun)), run(Twilight(rising_sun))
+    assert set(dusk.order[:3]) == {"Ha", "OIII", "SII"}
+    assert dusk.order[-1] == "L"
+    assert dawn.order[0] == "L"
+    assert set(dawn.order[-3:]) == {"Ha", "OIII", "SII"}
+
+
+def test_clouds_that_pass_cost_few_frames() -> None:
+    def cloud(seconds: float) -> float:
+        return 1.0 - 0.4 * abs((seconds % 900) / 450 - 1)
+
+    twilight = run(Twilight(setting_sun, cloud=cloud))
+    assert sum(twilight.taken.values()) >= 65
+
+
+def test_it_waits_for_the_light_instead_of_giving_up() -> None:
+    bright = run(Twilight(setting_sun, 40000.0), limits=settings(minimum_s=1.0, maximum_s=20.0), count=3)
+    assert bright.taken["Ha"] == 3
+    assert bright.taken["L"] == 3
+
+
+def test_it_leaves_with_a_reason_when_the_sky_is_too_dim_for_what_is_left() -> None:
+    twilight = run(Twilight(setting_sun, 1.0))
+    assert twilight.taken["Ha"] == 0
+    assert "too dim" in twilight.reason
+    assert "of Ha" in twilight.reason
+
+
+def test_a_slow_camera_takes_what_the_window_allows_and_says_what_is_missing() -> None:
+    twilight = run(Twilight(setting_sun), count=40, overhead_s=25.0)
+    assert "missing" in twilight.reason
+    assert sum(twilight.taken.values()) > 40
+
+
+def test_exposures_stay_within_the_limits_and_the_window() -> None:
+    limits = settings(minimum_s=0.5, maximum_s=10.0)
+    controller = FlatController({"L": 5, "Ha": 5}, limits, WINDOW, setting_sun)
+    sky, now = Twilight(setting_sun), WINDOW.start
+    while not isinstance(action := controller.next(now), Stop):
+        if isinstance(action, Wait):
+            now = action.until
+            continue
+        assert limits.min_exposure_s <= action.exposure_s <= limits.max_exposure_s
+        assert now + timedelta(seconds=action.exposure_s) <= WINDOW.end
+        level = sky.level(action.filter, now, action.exposure_s)
+        controller.observe(Measurement(action.filter, action.exposure_s, now, level, 0.0, False))
+        now += timedelta(seconds=action.exposure_s + 3)
+
+
+def test_frames_that_are_not_counted_are_taken_again() -> None:
+    controller = FlatController({"V": 2}, settings(), WINDOW, setting_sun)
+    assert controller.left == {"V": 2}
+    measurement = Measurement("V", 5.0, START + timedelta(minutes=5), 30000.0, 0.0, counted=False)
+    controller.observe(measurement)
+    assert controller.left == {"V": 2}
+
+
+def test_when_every_filter_has_its_frames_it_stops() -> None:
+    controller = FlatController({}, settings(), WINDOW, setting_sun)
+    assert controller.next(START) == Stop("every filter has its frames")
+
+
+def test_noise_of_the_measurement_does_not_lead_it_astray() -> None:
+    noise = random.Random(7)
+    twilight = Twilight(setting_sun, cloud=lambda _: exp(noise.gauss(0, 0.01)))
+    assert run(twilight).taken == dict.fromkeys(THROUGHPUT, 10)
