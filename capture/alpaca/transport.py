@@ -57,6 +57,19 @@ class _NoDelayConnection(http.client.HTTPConnection):
         super().connect()
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def is_usable(self) -> bool:
+        """Whether the server has kept it open, and nothing lies in it that belongs to an earlier call."""
+        if self.sock is None:
+            return False
+        self.sock.settimeout(0)
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
 
 class Line:
     """The connection to one device at `server` (host:port). Thread-safe: one exchange at a time."""
@@ -73,14 +86,19 @@ class Line:
         """The member's Value. Raises DeviceError or one of its kinds."""
         query = urlencode(self._ids() | {name: str(value) for name, value in parameters.items()})
         path = f"{self._path}{member}?{query}"
-        return self._exchange("GET", member, path, None, {}, self.timeouts.read_s, self._json)
+        reply = self._exchange("GET", member, path, None, {}, self.timeouts.read_s, self._json)
+        if "Value" not in reply:
+            raise DeviceError(f"{self.device} answered {member} without a value")
+        return reply["Value"]
 
     def put(self, member: str, **parameters: object) -> Any:
         """Call or set the member; the reply's Value, None where it has none. Never sent twice."""
         body = urlencode(self._ids() | {name: str(value) for name, value in parameters.items()}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         path = self._path + member
-        return self._exchange("PUT", member, path, body, headers, self.timeouts.write_s, self._json)
+        return self._exchange("PUT", member, path, body, headers, self.timeouts.write_s, self._json).get(
+            "Value"
+        )
 
     def fetch(self, member: str, accept: str, read: Reader[T]) -> T:
         """GET a large body: `read` consumes the response while it streams."""
@@ -126,7 +144,8 @@ class Line:
         elapsed_s = stopwatch()
         with self._lock:
             for attempt in (1, 2):
-                fresh = self._connection is None
+                if self._connection is not None and not self._connection.is_usable():
+                    self._drop()
                 connection = self._connection = self._connection or self._open()
                 try:
                     connection.sock.settimeout(max(0.01, timeout_s - elapsed_s()))
@@ -144,14 +163,17 @@ class Line:
                     ) from error
                 except (OSError, http.client.HTTPException) as error:
                     self._drop()
-                    # A kept connection may have been closed by the server while idle: then the request never
-                    # started there. A GET may be repeated anyway, a PUT on a live connection must not be.
-                    dropped_idle = not fresh and isinstance(error, http.client.RemoteDisconnected)
-                    if attempt == 1 and (method == "GET" or dropped_idle):
+                    # The server may have carried out a PUT before it broke off; a GET does no harm twice.
+                    if attempt == 1 and method == "GET":
                         continue
                     raise DeviceUnreachable(
                         f"{self.device} broke off during {method} {member} ({_cause(error)})"
                     ) from error
+                except DeviceError:
+                    # A refusal that was read to its end leaves the connection as good as before.
+                    if not response.isclosed():
+                        self._drop()
+                    raise
                 except BaseException:
                     self._drop()
                     raise
@@ -163,7 +185,7 @@ class Line:
         text = response.read(300).decode("utf-8", "replace").strip()
         raise DeviceError(f"{self.device} answered {member} with HTTP {response.status}: {text or 'no text'}")
 
-    def _json(self, response: http.client.HTTPResponse) -> Any:
+    def _json(self, response: http.client.HTTPResponse) -> dict[str, Any]:
         raw = response.read()
         try:
             reply = json.loads(raw)
@@ -173,7 +195,7 @@ class Line:
             raise DeviceError(f"{self.device} sent JSON that is no Alpaca reply: {raw[:80]!r}")
         number = reply.get("ErrorNumber", 0)
         self.check_error(number if isinstance(number, int) else -1, str(reply.get("ErrorMessage", "")))
-        return reply.get("Value")
+        return reply
 
     def check_error(self, number: int, message: str) -> None:
         """Raise DeviceRefused unless the Alpaca error `number` is 0."""

@@ -1,0 +1,37 @@
+"""A fake server, and lines to it that are closed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from capture.alpaca.transport import Line, Timeouts
+from tests.capture.alpaca.fake_server import FakeServer
+
+Dial = Callable[..., Line]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dial(fake: FakeServer) -> Iterator[Dial]:
+    """Make lines to camera 0 of the fake server, or of `server`."""
+    lines: list[Line] = []
+
+    def dial(timeouts: Timeouts | None = None, server: str = "") -> Line:
+        lines.append(Line(server or fake.address, "camera", 0, timeouts))
+        return lines[-1]
+
+    yield dial
+    for line in lines:
+        line.close()
+
+
+@pytest.fixture
+def line(dial: Dial) -> Line:
+    return dial()
