@@ -29,10 +29,10 @@ demo: $(READY)
 
 # ARGS="-k flats" and the like are handed to pytest.
 test: $(READY) $(FOREIGN_READY)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 coverage: $(READY) $(FOREIGN_READY)
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check

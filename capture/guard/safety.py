@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from capture.alpaca.devices import ObservingConditions, SafetyMonitor, optional
 from capture.errors import DeviceError
 
 OLDEST_WEATHER_S = 300.0
+# How old the station's reading is need not be asked at every look: it is allowed to age for minutes.
+_ASK_AGE_EVERY = 10
 
 
 class Safety:
@@ -54,11 +57,16 @@ def _monitor_question(monitor: SafetyMonitor) -> Callable[[], str | None]:
 
 
 def _weather_question(weather: ObservingConditions) -> Callable[[], str | None]:
+    looks = itertools.count()
+    stale: str | None = None
+
     def ask() -> str | None:
-        age_s = optional(lambda: weather.TimeSinceLastUpdate(""))
-        if age_s is not None and not 0 <= age_s <= OLDEST_WEATHER_S:
-            return f"the weather station's last reading is {age_s:.0f} s old"
+        nonlocal stale
+        if next(looks) % _ASK_AGE_EVERY == 0 or stale:
+            age_s = optional(lambda: weather.TimeSinceLastUpdate(""))
+            fresh = age_s is None or 0 <= age_s <= OLDEST_WEATHER_S
+            stale = None if fresh else f"the weather station's last reading is {age_s:.0f} s old"
         rain = optional(lambda: weather.RainRate)
-        return f"it rains ({rain:g} mm/h)" if rain else None
+        return stale or (f"it rains ({rain:g} mm/h)" if rain else None)
 
     return ask
