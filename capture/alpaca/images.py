@@ -90,10 +90,11 @@ def _read_json(
         raise DeviceError(
             f"{line.device} sent an image that is neither ImageBytes nor Alpaca JSON"
         ) from error
-    if image.shape != (width_px, height_px):
+    if image.shape != (width_px, height_px) or image.dtype.kind not in "iuf":
         shape = " x ".join(str(n) for n in image.shape)
         raise DeviceError(
-            f"{line.device} sent an image of {shape}, where {width_px} x {height_px} was asked for"
+            f"{line.device} sent an image of {shape} ({image.dtype}), where {width_px} x {height_px} numbers "
+            f"were asked for"
         )
     return image
 
@@ -102,7 +103,7 @@ def _to_uint16(line: Line, image: NDArray[np.generic]) -> Pixels:
     if image.dtype == np.uint16:
         return image  # type: ignore[return-value]
     low, high = float(image.min()), float(image.max())
-    if low < 0 or high > 65535:
+    if not (low >= 0 and high <= 65535):  # so that NaN does not pass
         raise DeviceError(f"{line.device} sent pixels from {low:g} to {high:g}, which do not fit 16 bits")
     return image.astype(np.uint16)
 
