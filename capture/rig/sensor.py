@@ -15,6 +15,7 @@ from capture.journal import Journal
 from capture.rig.patience import Patience
 
 _READOUT_DEADLINE_S = 120.0
+_LATE_S = 2.0
 _STEADY_OVER_S = 60.0
 _BAYER_PATTERNS = {SensorType.RGGB: "RGGB"}
 
@@ -189,11 +190,11 @@ class Sensor:
             # The readout's length is learned, so that a frame costs two or three polls and not dozens.
             self._patience.wait(
                 f"an exposure of {seconds:g} s",
-                lambda: bool(self._camera.ImageReady),
+                lambda: self._image_ready(begun + seconds + self.readout_s + _LATE_S),
                 deadline_s=seconds + _READOUT_DEADLINE_S,
                 expected_s=seconds + self.readout_s,
             )
-        except (Interrupted, DeviceTimeout):
+        except (Interrupted, DeviceError):
             self._abort()
             raise
         overhead_s = self._clock.monotonic() - begun - seconds
@@ -206,6 +207,17 @@ class Sensor:
             ccd_temperature_c=self.temperature_c(),
             overhead_s=overhead_s,
         )
+
+    def _image_ready(self, late_after: float) -> bool:
+        """Whether the image is there. Once it is late, a camera that has failed need not be waited for."""
+        if self._camera.ImageReady:
+            return True
+        late = self._clock.monotonic() > late_after
+        if late and optional(lambda: self._camera.CameraState) == CameraStates.cameraError:
+            raise DeviceError(
+                f"{self._rig}: the camera reports that the exposure failed; look at its server's log"
+            )
+        return False
 
     def _really_exposed_s(self, asked_s: float) -> float:
         """The camera's own figure where it is plausible; some report 0 or the last frame's."""
