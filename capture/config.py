@@ -134,7 +134,6 @@ class FlatsConfig(_Section):
     max_exposure_s: PositiveSeconds = 60.0
     highest_sun_deg: Annotated[float, Field(ge=-10, le=10)] = 0.0
     lowest_sun_deg: Annotated[float, Field(ge=-18, le=5)] = -10.0
-    dither_arcsec: Annotated[float, Field(ge=0, le=600)] = 60.0
 
     @model_validator(mode="after")
     def _ordered(self) -> FlatsConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -62,6 +64,22 @@ def test_every_file_is_whole_and_its_header_tells_what_the_camera_was_asked(nigh
         assert header["TELESCOP"] == frame.rig
         middle = frame.taken + timedelta(seconds=header["EXPTIME"] / 2)
         assert header["SUNALT"] == pytest.approx(SITE.sun_altitude_deg(middle), abs=0.001)
+
+
+@pytest.mark.skipif(
+    shutil.which("fitsverify") is None, reason="fitsverify is missing: apt install fitsverify"
+)
+def test_fitsverify_finds_no_error_and_no_warning_in_any_kind_of_file(night: Night) -> None:
+    one_of_each = {(f.rig, f.kind): night.folder / f.path for f in night.frames}.values()
+    masters = [night.folder / master.path for master in night.result.masters]
+    told = subprocess.run(
+        ["fitsverify", "-q", *map(str, one_of_each), *map(str, masters)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout
+    assert all("OK" in line for line in told.stdout.splitlines() if line.strip()), told.stdout
 
 
 def test_darks_and_bias_are_taken_under_a_shut_roof_and_flats_under_an_open_one(night: Night) -> None:
