@@ -40,7 +40,7 @@ class Report:
 
     @property
     def open_and_safe(self) -> bool:
-        return self.safe and self.roof in (RoofState.OPEN, RoofState.NONE)
+        return self.safe and self.fault is None and self.roof in (RoofState.OPEN, RoofState.NONE)
 
     @property
     def dark(self) -> bool:

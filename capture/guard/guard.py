@@ -91,7 +91,7 @@ class Guard:
         while True:
             self._wake.clear()
             self.step()
-            at_rest = self._report.roof is RoofState.SHUT or self._fault is not None
+            at_rest = self._report.roof is RoofState.SHUT or self._stays_open
             if self._stopping and (at_rest or self._config.mode == "observe"):
                 return
             moving = self._park_deadline is not None or self._move_deadline is not None
@@ -113,18 +113,19 @@ class Guard:
         # The report of danger goes out before any device is commanded: rigs abort while mounts park.
         self._publish(roof, reasons, opens_at)
         if self._config.mode == "operate" and not self._stays_open:
-            closing = self._ordered is RoofState.SHUT and roof is not RoofState.SHUT
-            if opens_at is not None and opens_at <= self._clock.now() and not closing:
+            if opens_at is not None and opens_at <= self._clock.now() and not self._is_closing(roof):
                 self._see_to_open(roof, now)
             else:
                 self._see_to_shut(roof, now)
+            # From the order to park on the roof is no longer open to anybody.
+            self._publish(self._seen(roof), reasons, None if self._fault else opens_at)
 
     def _opens_at(self, roof: RoofState, now: float) -> datetime | None:
         wanted = bool(self._leases) and not self._stopping
         if not wanted or self._safe_since is None or self._fault or self._config.mode == "observe":
             return None
         wait_s = max(0.0, self._config.reopen_after_s - (now - self._safe_since))
-        if roof is RoofState.OPEN and self._ordered is not RoofState.SHUT:
+        if roof is RoofState.OPEN:
             wait_s = 0.0
         return self._clock.now() + timedelta(seconds=wait_s)
 
@@ -137,9 +138,15 @@ class Guard:
                 self._journal.say("roof", "alarm", f"the roof's state cannot be read: {error}")
             return self._report.roof if self._unread < 2 else RoofState.UNKNOWN
         self._unread = 0
-        if word is RoofState.OPEN and self._ordered is RoofState.SHUT and self._move_deadline is not None:
-            return RoofState.CLOSING
-        return word
+        return self._seen(word)
+
+    def _is_closing(self, roof: RoofState) -> bool:
+        """Whether mounts park, or the shutter moves, to close it: what is begun is carried through."""
+        ordered = self._ordered is RoofState.SHUT or self._park_deadline is not None
+        return ordered and roof is not RoofState.SHUT
+
+    def _seen(self, word: RoofState) -> RoofState:
+        return RoofState.CLOSING if word is RoofState.OPEN and self._is_closing(word) else word
 
     def _publish(self, roof: RoofState, reasons: tuple[str, ...], opens_at: datetime | None) -> None:
         old = self._report
@@ -156,14 +163,28 @@ class Guard:
                 signal.set()
 
     def _see_to_open(self, roof: RoofState, now: float) -> None:
-        self._park_deadline = None
         if roof is RoofState.OPEN:
-            self._move_deadline = self._ordered = None
+            self._park_deadline = self._move_deadline = self._ordered = None
         elif self._ordered is not RoofState.OPEN:
-            self._journal.say("roof", "command", "opening the roof for " + ", ".join(sorted(self._leases)))
-            self._order(RoofState.OPEN, now)
+            if self._is_clear_to_open(now):
+                holders = ", ".join(sorted(self._leases))
+                self._journal.say("roof", "command", f"opening the roof for {holders}")
+                self._order(RoofState.OPEN, now)
         elif self._move_deadline is not None and now > self._move_deadline:
             self._latch(f"it did not open within {self._config.move_deadline_s:g} s")
+
+    def _is_clear_to_open(self, now: float) -> bool:
+        """Whether no mount stands in the roof's way; one that does is parked first."""
+        if self._config.clears_mounts or self._all_parked():
+            return True
+        if self._park_deadline is None:
+            self._journal.say("roof", "command", "parking the mounts before the roof opens")
+            self._park_deadline = now + self._config.park_deadline_s
+            self._park_mounts()
+        elif now > self._park_deadline:
+            self._park_deadline = None
+            self._latch("a mount did not park, and the roof would open onto it")
+        return False
 
     def _see_to_shut(self, roof: RoofState, now: float) -> None:
         if roof is RoofState.SHUT:
@@ -185,7 +206,7 @@ class Guard:
                 self._journal.say("roof", "alarm", "a mount did not park; the roof closes all the same")
                 self._order(RoofState.SHUT, now)
             else:
-                self._stays_open = True
+                self._stays_open, self._park_deadline = True, None
                 self._latch("a mount did not park, and the config says to stay open then")
 
     def _order(self, state: RoofState, now: float) -> None:
@@ -210,12 +231,10 @@ class Guard:
 
     def _all_parked(self) -> bool:
         try:
-            return all(mount.AtPark for mount in self._mounts.values())
+            return all(mount.AtPark is True for mount in self._mounts.values())
         except DeviceError:
             return False
 
     def _latch(self, fault: str) -> None:
         self._fault = fault
         self._journal.say("roof", "alarm", f"the roof has a fault: {fault}. A person must look at it.")
-        for signal in self._subscribers:
-            signal.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 
 from capture.alpaca.devices import ObservingConditions, SafetyMonitor, optional
@@ -35,7 +34,7 @@ class Safety:
     def _ask(self, name: str, question: Callable[[], str | None]) -> str | None:
         try:
             answer = question()
-        except DeviceError as error:
+        except (DeviceError, TypeError, ValueError) as error:  # what is no number is no answer
             first_failure = name not in self._failed
             self._failed.add(name)
             if first_failure and name in self._last:
@@ -57,16 +56,17 @@ def _monitor_question(monitor: SafetyMonitor) -> Callable[[], str | None]:
 
 
 def _weather_question(weather: ObservingConditions) -> Callable[[], str | None]:
-    looks = itertools.count()
-    stale: str | None = None
+    looks_left = 0
 
     def ask() -> str | None:
-        nonlocal stale
-        if next(looks) % _ASK_AGE_EVERY == 0 or stale:
+        nonlocal looks_left
+        if looks_left == 0:
             age_s = optional(lambda: weather.TimeSinceLastUpdate(""))
-            fresh = age_s is None or 0 <= age_s <= OLDEST_WEATHER_S
-            stale = None if fresh else f"the weather station's last reading is {age_s:.0f} s old"
+            if age_s is not None and not 0 <= age_s <= OLDEST_WEATHER_S:
+                return f"the weather station's last reading is {age_s:.0f} s old"
+            looks_left = _ASK_AGE_EVERY
+        looks_left -= 1
         rain = optional(lambda: weather.RainRate)
-        return stale or (f"it rains ({rain:g} mm/h)" if rain else None)
+        return f"it rains ({rain:g} mm/h)" if rain else None
 
     return ask

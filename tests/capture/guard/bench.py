@@ -1,0 +1,79 @@
+"""A guard at work over the served observatory, and what the observatory wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
+from capture.clock import Clock
+from capture.config import Config, RoofConfig
+from capture.guard.guard import Guard
+from capture.guard.safety import Safety
+from capture.journal import Entry, Journal
+from simulators import Observatory
+from simulators.device import Command
+
+
+class Bench:
+    """A config whose `[roof]` is changed by `roof`, its journal's entries, its observatory's command log."""
+
+    def __init__(self, config: Config, observatory: Observatory, **roof: object) -> None:
+        assert config.roof is not None
+        self.roof = RoofConfig.model_validate(config.roof.model_copy(update=roof).model_dump())
+        self.config = config.model_copy(update={"roof": self.roof})
+        self.observatory = observatory
+        self.clock: Clock = observatory.clock
+        self.entries: list[Entry] = []
+        self.journal = Journal(self.clock)
+        self.journal.listen(self.entries.append)
+
+    @contextmanager
+    def guard(self) -> Iterator[Guard]:
+        """Connect and guard; at the end stop, and close everything. Within a worker."""
+        with ExitStack() as stack:
+            dome = Dome(self.roof.dome)
+            monitors = [SafetyMonitor(address) for address in self.roof.safety_monitors]
+            weather = self.roof.observing_conditions and ObservingConditions(self.roof.observing_conditions)
+            mounts = {rig.name: Telescope(rig.telescope) for rig in self.config.rig if rig.telescope}
+            for device in (dome, *monitors, *mounts.values(), *([weather] if weather else [])):
+                stack.callback(device.close)
+                device.open(self.clock)
+            safety = Safety(monitors, weather or None)
+            guard = Guard(self.roof, dome, safety, mounts, self.clock, self.journal)
+            worker = self.clock.spawn(guard.run, "guard", rank=10)
+            try:
+                yield guard
+            finally:
+                guard.stop()
+                worker.join()
+
+    def commands(self, *members: str) -> list[Command]:
+        """What was commanded, but for connecting; only these members if any are named."""
+        log = [c for c in self.observatory.command_log if c.member not in ("connect", "connected")]
+        return [command for command in log if not members or command.member in members]
+
+    def when(self, member: str) -> list[float]:
+        """Monotonic seconds at which the member was commanded."""
+        now, monotonic = self.clock.now(), self.clock.monotonic()
+        return [monotonic - (now - command.time).total_seconds() for command in self.commands(member)]
+
+    def said(self, kind: str) -> list[str]:
+        """The journal's texts of one kind."""
+        return [entry.text for entry in self.entries if entry.kind == kind]
+
+    @property
+    def roof_is_shut(self) -> bool:
+        """What the world knows, whatever a device says."""
+        return self.observatory.world.roof.opening.value(self.observatory.world.now_s()) == 0.0
+
+    @property
+    def roof_is_open(self) -> bool:
+        return self.observatory.world.roof.opening.value(self.observatory.world.now_s()) == 1.0
+
+    def unpark(self, rig: int) -> None:
+        """Unpark a mount and send it up, as a rig would for flats."""
+        telescope = self.observatory.devices["telescope", rig]
+        telescope.connected = True
+        telescope.call("put", "unpark", {})
+        telescope.call("put", "slewtoaltazasync", {"Azimuth": "100", "Altitude": "76"})
