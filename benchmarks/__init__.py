@@ -1,0 +1,1 @@
+"""What nightcal measures of itself: `python -m benchmarks.NAME [--quick] [--json FILE]`."""

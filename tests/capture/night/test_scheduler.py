@@ -1,0 +1,112 @@
+"""When nights begin: by the Sun, once each, whatever the hour at which the service starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capture.clock import SimulatedClock, SystemClock
+from capture.config import parse_config
+from capture.errors import Stopped
+from capture.journal import Entry, Journal
+from capture.night.farm import open_farm
+from capture.night.scheduler import SunTrigger, due, next_start, serve_nights, start_of
+from capture.site import Site
+from simulators import Observatory, serve
+from tests.nights.harness import AFTERNOON, CONFIG, NIGHT, settings
+
+NEW_MEXICO = Site("New Mexico", 32.9, -105.5, 2225.0, "America/Denver")
+POLE = Site("Pole", 88.0, 20.0, 0.0, "Europe/Oslo")
+
+
+def test_a_night_begins_before_its_dusk_early_enough_to_cool_down() -> None:
+    start = start_of(NEW_MEXICO, NIGHT, 0.0)
+    assert (
+        timedelta(minutes=35) < datetime(2026, 11, 21, 23, 53, 14, tzinfo=UTC) - start < timedelta(minutes=45)
+    )
+
+
+def test_a_service_started_at_any_hour_takes_up_the_night_that_is_under_way() -> None:
+    start = start_of(NEW_MEXICO, NIGHT, 0.0)
+    assert due(NEW_MEXICO, start - timedelta(minutes=1), None, 0.0) is None
+    assert due(NEW_MEXICO, start, None, 0.0) == NIGHT
+    assert due(NEW_MEXICO, start + timedelta(hours=9), None, 0.0) == NIGHT
+    assert due(NEW_MEXICO, start + timedelta(hours=9), NIGHT, 0.0) is None
+
+
+def test_every_night_of_a_year_begins_exactly_once() -> None:
+    now, begun = datetime(2026, 1, 1, 20, 0, tzinfo=UTC), []
+    done: date | None = None
+    while len(begun) < 365:
+        night = due(NEW_MEXICO, now, done, 0.0)
+        if night is not None:
+            begun.append(night)
+            done = night
+        now = next_start(NEW_MEXICO, now, 0.0)
+    assert begun == [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
+
+
+def test_a_polar_night_begins_at_noon_since_it_has_darks_to_take() -> None:
+    night = date(2026, 12, 21)
+    assert start_of(POLE, night, 0.0) == POLE.night_span(night).start
+
+
+def test_the_trigger_fires_at_the_next_start_and_never_twice_for_one_night() -> None:
+    trigger = SunTrigger(NEW_MEXICO, 0.0)
+    first = trigger.get_next_fire_time(None, AFTERNOON)
+    assert first == start_of(NEW_MEXICO, NIGHT, 0.0)
+    second = trigger.get_next_fire_time(first, first - timedelta(seconds=5))
+    assert second == start_of(NEW_MEXICO, NIGHT + timedelta(days=1), 0.0)
+
+
+def test_two_simulated_nights_in_service_take_everything_once(tmp_path: Path) -> None:
+    clock = SimulatedClock(AFTERNOON, horizon=timedelta(days=4))
+    entries: list[Entry] = []
+
+    def service() -> tuple[int, Counter[str]]:
+        journal = Journal(clock)
+        journal.listen(entries.append)
+        with open_farm(config, clock, journal) as farm:
+            results = serve_nights(farm, journal, until=AFTERNOON + timedelta(days=2))
+            frames = farm.archive.catalogue.frames(good=True)
+            return len(results), Counter(str(frame.spec.set_key()) for frame in frames)
+
+    with serve(Observatory(clock, settings())) as server:
+        config = parse_config(CONFIG.format(server=server.address), tmp_path / "nightcal.toml")
+        nights, held = clock.run(service)
+    assert nights == 2
+    assert held["bias"] == 12
+    assert held["flat L"] == 4
+    assert [entry.text for entry in entries if "begins" in entry.text] == [
+        "the night of 2026-11-21 begins",
+        "the night of 2026-11-22 begins",
+    ]
+
+
+def test_on_the_machines_clock_the_service_rests_by_day_and_stops_at_once(tmp_path: Path) -> None:
+    clock = SystemClock()
+    text = f"""
+        site = {{name = "x", latitude_deg = 70, longitude_deg = 20, elevation_m = 0, time_zone = "UTC"}}
+        storage = {{folder = "{tmp_path}/data"}}
+        [[rig]]
+        name = "T1"
+        camera = "127.0.0.1:9/0"
+    """
+    config = parse_config(text, tmp_path / "nightcal.toml")
+    entries: list[Entry] = []
+
+    def service() -> None:
+        journal = Journal(clock)
+        journal.listen(entries.append)
+        with open_farm(config, clock, journal) as farm:
+            clock.spawn(lambda: (clock.sleep(0.5), farm.stop("stopped by the test")), "operator")
+            serve_nights(farm, journal)
+
+    began = clock.monotonic()
+    with pytest.raises(Stopped):
+        clock.run(service)
+    assert clock.monotonic() - began < 5
+    assert any("the next night begins at" in entry.text for entry in entries)
