@@ -46,7 +46,6 @@ class Rig:
             else None
         )
         self._filters: tuple[str, ...] = ()
-        self._filter: str | None = None
         self._lease_renewed = -_LEASE_S
         guard.subscribe(self.patience.wake)
 
@@ -120,16 +119,13 @@ class Rig:
         wheel = self._wheel
         if wheel is None or name not in self._filters:
             raise BadInput(f"{self.name} has no filter {name!r}; it has {self._names()}")
-        if name == self._filter:
-            return
         slot = self._filters.index(name)
-        self._filter = None
+        # Asked every time: another client, or a hand, may have turned it since.
         if wheel.Position != slot:
             wheel.Position = slot
             self.patience.wait(
                 f"the wheel's way to {name}", lambda: wheel.Position == slot, _WHEEL_DEADLINE_S
             )
-        self._filter = name
 
     def expose(self, spec: FrameSpec) -> Frame:
         """Take one frame as `spec` says: measured facts and statistics, no verdict yet.
@@ -250,7 +246,8 @@ class Rig:
     def _require_shut(self) -> None:
         report = self._guard.report()
         if not report.dark or self.roof_leaves_s() < 5.0:
-            raise Preempted(f"{self.name}: the roof is {report.roof} or about to open")
+            why = "the roof is about to open" if report.dark else f"the roof is {report.roof}"
+            raise Preempted(f"{self.name}: {why}")
 
     def _open_cover(self) -> None:
         cover = self._cover
