@@ -39,6 +39,9 @@ class Worker:
         self.failure: BaseException | None = None
         self.done = Signal(clock)
         self.thread: threading.Thread | None = None
+        # For the main thread, which is no worker: a Ctrl-C within Thread.join breaks the thread's own mark
+        # of being alive (CPython before 3.13).
+        self.ended = threading.Event()
         self._observed = False
         # The simulated clock's own marks; each is touched only under its lock.
         self.baton = threading.Semaphore(0)
@@ -146,31 +149,21 @@ class Clock(ABC):
             finally:
                 worker.done.set()
                 self._leave(worker)
+                worker.ended.set()
 
         worker.thread = threading.Thread(target=body, name=name, daemon=True)
         worker.thread.start()
         return worker
 
-    def run(
-        self, work: Callable[[], T], name: str = "main", on_interrupt: Callable[[], None] | None = None
-    ) -> T:
+    def run(self, work: Callable[[], T], name: str = "main") -> T:
         """Run `work` as a worker while the calling thread, which is none, waits for it.
 
-        A Ctrl-C calls `on_interrupt` and goes on waiting; a second one is raised. Raises what `work` raised,
-        or else the failure of any worker whose death nobody looked at.
+        Raises what `work` raised, or else the failure of any worker whose death nobody looked at.
         """
         result: list[T] = []
         worker = self.spawn(lambda: result.append(work()), name)
-        assert worker.thread is not None
-        interrupted = False
-        while worker.thread.is_alive():
-            try:
-                worker.thread.join(0.2)
-            except KeyboardInterrupt:
-                if interrupted or on_interrupt is None:
-                    raise
-                interrupted = True
-                on_interrupt()
+        while not worker.ended.wait(0.2):
+            pass
         if worker.failure is not None:
             raise worker.failure
         for other in self._workers:

@@ -233,8 +233,13 @@ def parse_config(text: str, path: Path) -> Config:
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
+        faults = error.errors()
+        # A list whose items are faulty counts as empty: the items' own faults say it better.
+        parents = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
         lines = [
-            _sentence(data, tuple(fault["loc"]), fault["type"], fault["msg"]) for fault in error.errors()
+            _sentence(data, tuple(fault["loc"]), fault["type"], fault["msg"])
+            for fault in faults
+            if fault["type"] != "too_short" or fault["loc"] not in parents
         ]
         raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
     folder = (path.parent / config.storage.folder.expanduser()).resolve()

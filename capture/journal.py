@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +45,9 @@ class Journal:
         """Record that something happened now."""
         entry = Entry(self._clock.now(), source, kind, text, data)
         for listener in self._listeners:
-            listener(entry)
+            # A full disk or a terminal that went away is no reason for the guard or a rig to die.
+            with suppress(OSError):
+                listener(entry)
 
 
 def jsonl_listener(path: Path) -> Listener:

@@ -6,6 +6,7 @@ not be saved; 130 stopped by the operator.
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -17,11 +18,12 @@ from capture.cli.by_hand import run_app
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
 from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
 from capture.cli.status import status_of
+from capture.cli.stopping import LeftAtOnce
 from capture.clock import Clock, SystemClock
 from capture.config import load_config
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 from capture.journal import Journal, jsonl_listener
-from capture.night.farm import open_farm
+from capture.night.farm import Farm, open_farm
 from capture.night.plan import RigPlan, needs_of, plan_rig
 from capture.night.scheduler import serve_nights
 from capture.site import Site
@@ -40,12 +42,13 @@ def main() -> None:
     """Run the command; every error that we raise on purpose ends as one sentence and an exit status."""
     try:
         app(standalone_mode=True)
+    except LeftAtOnce as left:
+        complain(str(left))
+        # Threads may still print or talk to devices: an ordinary exit would trip over their locks.
+        sys.stdout.flush()
+        os._exit(130)
     except Stopped as stopped:
-        complain(str(stopped))
-        sys.exit(130)
-    except KeyboardInterrupt:
-        complain("stopped")
-        sys.exit(130)
+        _fail(stopped, 130)
     except BadInput as error:
         _fail(error, 2)
     except DeviceError as error:
@@ -149,9 +152,12 @@ def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     settings, clock = load_config(config), SystemClock()
     journal = Journal(clock)
     journal.listen(journal_printer(as_json=as_json))
-    settings.storage.folder.mkdir(parents=True, exist_ok=True)
-    journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
-    with_farm(settings, clock, journal, lambda farm: serve_nights(farm, journal))
+
+    def live(farm: Farm) -> None:
+        journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
+        serve_nights(farm, journal)
+
+    with_farm(settings, clock, journal, live)
 
 
 @app.command()

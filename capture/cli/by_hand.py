@@ -20,11 +20,12 @@ from capture.cli.options import (
 )
 from capture.clock import SystemClock
 from capture.config import Config, RigConfig, load_config
-from capture.errors import BadInput
+from capture.errors import BadInput, DeviceError
 from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.farm import Farm
-from capture.night.plan import chosen_filters
+from capture.night.plan import PREPARE, chosen_filters
+from capture.rig.rig import Rig
 from capture.site import Window
 from sequences.job import Job, Want
 
@@ -120,13 +121,14 @@ def _run_by_hand(settings: Config, rig: RigConfig, job: Callable[[Farm], Job], *
     journal.listen(journal_printer(as_json=as_json))
 
     def work(farm: Farm) -> bool:
-        farm.rigs[rig.name].connect()
+        here = farm.rigs[rig.name]
+        here.connect()
         made = job(farm)
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
-        wait_s = (made.window.start - clock.now()).total_seconds()
-        if wait_s > 0:
-            journal.say(rig.name, "waiting", f"the window opens at {made.window.start:%Y-%m-%d %H:%M:%S} UTC")
-            farm.rigs[rig.name].patience.pause_long(wait_s)
+        if made.sequence == "sky_flats":
+            _await_window(here, made.window)
+        else:
+            _await_shut_roof(here, farm)
         outcome = farm.runners[rig.name].run(made)
         farm.build_masters()
         good = len(farm.archive.catalogue.frames(rig=rig.name, good=True)) - good_before
@@ -136,6 +138,34 @@ def _run_by_hand(settings: Config, rig: RigConfig, job: Callable[[Farm], Job], *
 
     if not with_farm(settings, clock, journal, work, rigs=(rig.name,)):
         raise typer.Exit(1)
+
+
+def _await_window(rig: Rig, window: Window) -> None:
+    """Wait for the twilight; cool in time for it. In one that is on already, no time is spent on cooling."""
+    if rig.clock.now() >= window.start:
+        return
+    rig.journal.say(rig.name, "waiting", f"the window opens at {window.start:%Y-%m-%d %H:%M:%S} UTC")
+    rig.patience.pause_long((window.start - PREPARE - rig.clock.now()).total_seconds())
+    rig.cool()
+    rig.patience.pause_long((window.start - rig.clock.now()).total_seconds())
+
+
+def _await_shut_roof(rig: Rig, farm: Farm) -> None:
+    """Wait until the roof is shut: by the guard, which shuts it when nobody wants it open, or by others."""
+
+    def shut() -> bool:
+        report = farm.guard.report()
+        if report.fault:
+            raise DeviceError(f"{rig.name} needs a shut roof, and {report.why_not_open()}")
+        return report.dark
+
+    roof = farm.config.roof
+    if roof is None or farm.guard.report().dark:
+        return
+    ours = roof.mode == "operate"
+    what = "shutting the roof" if ours else "a roof that others shut"
+    deadline_s = roof.park_deadline_s + roof.move_deadline_s + 60.0 if ours else _UNATTENDED.total_seconds()
+    rig.patience.wait(what, shut, deadline_s, poll_s=1.0)
 
 
 def _rig(settings: Config, name: str) -> RigConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 
@@ -12,9 +13,17 @@ from rich.text import Text
 
 from capture.journal import Entry, Listener
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the thread that prints, and that may be the guard's."""
+        self.quiet = True
+        _print_to_nowhere()
+
+
 # Where the output is no terminal, a table keeps its lines whole.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+errors = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _STYLES = {"alarm": "bold red", "roof": "cyan", "safety": "yellow", "master": "green", "run": "bold"}
 _QUIET = {"lease"}
@@ -30,8 +39,11 @@ def journal_printer(*, as_json: bool) -> Listener:
             "kind": entry.kind,
             "text": entry.text,
         }
-        sys.stdout.write(json.dumps(head | entry.data, default=str) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(json.dumps(head | entry.data, default=str) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _print_to_nowhere()
 
     def print_line(entry: Entry) -> None:
         if entry.kind in _QUIET:
@@ -60,6 +72,12 @@ def show_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[objec
 def show_json(value: object) -> None:
     """Print `value` as indented JSON; dates and paths become text."""
     sys.stdout.write(json.dumps(value, default=str, indent=2) + "\n")
+
+
+def _print_to_nowhere() -> None:
+    """Whoever read our output is gone; what is printed from now on vanishes without an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def complain(text: str) -> None:

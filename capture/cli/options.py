@@ -9,15 +9,17 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from capture.cli.stopping import LeftAtOnce, stops_in_good_order
 from capture.clock import Clock
 from capture.config import Config, RigConfig
-from capture.errors import NoWindow
+from capture.errors import NoWindow, Stopped
 from capture.journal import Journal
 from capture.night.farm import Farm, open_farm
 from capture.site import Site, Twilight, Window
 
 T = TypeVar("T")
 CONFIG = Path("nightcal.toml")
+_REASON = "stopped by the operator"
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="NIGHTCAL_CONFIG", help="The TOML config file.")
@@ -46,16 +48,50 @@ def next_twilight(site: Site, now: datetime, rig: RigConfig) -> Window:
 def with_farm(
     settings: Config, clock: Clock, journal: Journal, work: Callable[[Farm], T], *, rigs: tuple[str, ...] = ()
 ) -> T:
-    """Open the farm, do `work` as a worker, let Ctrl-C stop it in good order."""
+    """Open the farm and do `work` as a worker.
+
+    Ctrl-C and SIGTERM stop it in good order: what exposes is aborted, what was exposed is saved, the guard
+    shuts its roof; Stopped is raised. A second one leaves at once, and says so when the roof is not shut.
+    """
     farms: list[Farm] = []
+    stopped = False
 
     def body() -> T:
         with open_farm(settings, clock, journal, rigs=rigs) as farm:
             farms.append(farm)
-            return work(farm)
+            if stopped:
+                farm.stop(_REASON)
+            try:
+                return work(farm)
+            except Stopped:
+                if _roof_to_shut(farm):
+                    journal.say(
+                        "nightcal",
+                        "waiting",
+                        "stopped; the guard shuts the roof before this ends. Ctrl-C again leaves at once, "
+                        "and leaves the roof as it is",
+                    )
+                raise
 
     def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        journal.say("nightcal", "stop", "stopping: what exposes is aborted, what was exposed is saved")
         for farm in farms:
-            farm.stop("stopped by the operator")
+            farm.stop(_REASON)
 
-    return clock.run(body, on_interrupt=stop)
+    with stops_in_good_order(stop):
+        try:
+            return clock.run(body)
+        except LeftAtOnce:
+            for farm in farms:
+                if _roof_to_shut(farm):
+                    roof = farm.guard.report().roof
+                    raise LeftAtOnce(f"left at once, and the roof is {roof}: look at it") from None
+            raise
+
+
+def _roof_to_shut(farm: Farm) -> bool:
+    """Whether the roof is the guard's to move, and is not shut."""
+    roof = farm.config.roof
+    return roof is not None and roof.mode == "operate" and not farm.guard.report().dark

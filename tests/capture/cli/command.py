@@ -1,0 +1,72 @@
+"""The command as an operator meets it: what it prints, what it complains of, its exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG = """\
+[site]
+name = "Demo Ridge"
+latitude_deg = 32.9
+longitude_deg = -105.5
+elevation_m = 2225
+time_zone = "America/Denver"
+
+[storage]
+folder = "archive"
+
+[[rig]]
+name = "T1"
+camera = "{server}/0"
+filter_wheel = "{server}/0"
+telescope = "{server}/0"
+cover_calibrator = "{server}/0"
+"""
+SECOND_RIG = """
+[[rig]]
+name = "T2"
+camera = "{server}/1"
+"""
+ROOF = """
+[roof]
+dome = "{server}/0"
+mode = "operate"
+if_park_fails = "stay_open"
+safety_monitors = ["{server}/0"]
+"""
+# A port that nothing listens on: binding below 1024 needs rights, and 1 is tcpmux, which nobody runs.
+NOBODY = "127.0.0.1:1"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    def sentence(self) -> str:
+        """The one sentence that it complained with, without the program's name."""
+        assert self.err.startswith("nightcal: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err
+        return self.err.removeprefix("nightcal: ").strip()
+
+
+Nightcal = Callable[..., Ended]
+
+
+def write_config(folder: Path, server: str = NOBODY, text: str = CONFIG) -> Path:
+    """`text` as the config in `folder`, its devices on `server`."""
+    path = folder / "nightcal.toml"
+    path.write_text(text.replace("{server}", server))
+    return path
+
+
+def as_process(*arguments: str) -> list[str]:
+    """The command line that starts the command as a process of its own."""
+    return [sys.executable, "-m", "capture", *arguments]
