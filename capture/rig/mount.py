@@ -44,6 +44,8 @@ class Mount:
 
     def point(self, altitude_deg: float, azimuth_deg: float) -> None:
         """Slew there and stay, tracking off: the sky drifts by, which moves the stars between frames."""
+        # A mount that is parked may have been parked by the guard a moment ago: ask before it is unparked.
+        self._patience.checkpoint()
         telescope = self._telescope
         if telescope.AtPark:
             telescope.Unpark()

@@ -28,6 +28,7 @@ class Patience:
         self._clock = clock
         self._conditions: list[Condition] = []
         self._stop_reason: str | None = None
+        self._undisturbed = 0
         self.wake = clock.signal()
 
     def stop(self, reason: str) -> None:
@@ -52,16 +53,16 @@ class Patience:
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """Within this block nothing ends the waiting but its deadline: for making things safe."""
-        conditions, self._conditions = self._conditions, []
-        reason, self._stop_reason = self._stop_reason, None
+        self._undisturbed += 1
         try:
             yield
         finally:
-            self._conditions = conditions
-            self._stop_reason = self._stop_reason or reason
+            self._undisturbed -= 1
 
     def checkpoint(self) -> None:
         """Raise Interrupted (Stopped, Unsafe, Preempted) when the work must end now."""
+        if self._undisturbed:
+            return
         if self._stop_reason is not None:
             raise Stopped(f"{self._rig}: {self._stop_reason}")
         for condition in self._conditions:

@@ -1,0 +1,80 @@
+"""A rig over the served observatory, under a guard that says what a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from capture.clock import Clock, Signal
+from capture.config import Config, RigConfig
+from capture.guard.client import GuardClient, Report, RoofState
+from capture.journal import Entry, Journal
+from capture.rig.rig import Rig
+from simulators import Observatory
+from simulators.device import Command
+
+
+class SayingGuard:
+    """A guard whose report is what a test says; `holders` and `log` are what rigs asked of it."""
+
+    def __init__(self, clock: Clock, roof: RoofState = RoofState.SHUT) -> None:
+        self._clock = clock
+        self._report = Report(clock.now(), roof, safe=True)
+        self._signals: list[Signal] = []
+        self.log: list[str] = []
+        self.holders: set[str] = set()
+
+    def report(self) -> Report:
+        return self._report
+
+    def hold(self, holder: str, lease_s: float) -> None:
+        self.log.append(f"hold {holder}")
+        self.holders.add(holder)
+
+    def release(self, holder: str) -> None:
+        self.log.append(f"release {holder}")
+        self.holders.discard(holder)
+
+    def subscribe(self, signal: Signal) -> None:
+        self._signals.append(signal)
+
+    def says(self, **changes: object) -> None:
+        """Change the report and wake who listens."""
+        self._report = replace(self._report, time=self._clock.now(), **changes)  # type: ignore[arg-type]
+        for signal in self._signals:
+            signal.set()
+
+
+class RigBench:
+    """The first rig of a config, or another one, with the world's roof as open as its guard says."""
+
+    def __init__(self, config: Config, observatory: Observatory, roof: RoofState, rig: int = 0) -> None:
+        self.clock = observatory.clock
+        self.observatory = observatory
+        self.world_rig = observatory.world.rigs[rig]
+        self.guard = SayingGuard(self.clock, roof)
+        self.entries: list[Entry] = []
+        self._config = config
+        self._number = rig
+        if roof is RoofState.OPEN:
+            observatory.world.roof.opening.send(observatory.world.now_s() - 3600, 1.0)
+
+    @contextmanager
+    def rig(self, guard: GuardClient | None = None, **changes: object) -> Iterator[Rig]:
+        """Connect the rig, its config changed; at the end drop its connections. Within a worker."""
+        config = self._config.rig[self._number]
+        config = RigConfig.model_validate(config.model_copy(update=changes).model_dump())
+        journal = Journal(self.clock)
+        journal.listen(self.entries.append)
+        rig = Rig(config, self._config.site.site(), guard or self.guard, self.clock, journal)
+        try:
+            rig.connect()
+            yield rig
+        finally:
+            rig.disconnect()
+
+    def commands(self, *members: str) -> list[Command]:
+        """What was commanded of this rig's devices."""
+        log = [c for c in self.observatory.command_log if c.device.endswith(f"/{self._number}")]
+        return [command for command in log if command.member in members]
