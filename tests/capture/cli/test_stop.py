@@ -1,0 +1,158 @@
+"""Ctrl-C: the work stops within 2 s, nothing is half-written, and what is left is safe."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from capture.site import Site
+from tests.capture.cli.command import CONFIG, ROOF, write_config
+from tests.capture.cli.running import Running, running, simulators, value
+
+EXPOSING, IDLE = 2, 0
+OPEN, SHUT = 0, 1
+DARKS = ("run", "darks", "--exposures", "600", "--count", "3")
+
+
+def outcome(folder: Path) -> str:
+    """How the catalogue says that the last run ended."""
+    connection = sqlite3.connect(folder / "archive" / "catalogue.sqlite")
+    try:
+        (text,) = connection.execute("SELECT outcome FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        return str(text)
+    finally:
+        connection.close()
+
+
+def assert_nothing_half_written(folder: Path) -> None:
+    left = [path.name for path in (folder / "archive").rglob("*") if path.is_file()]
+    assert [name for name in left if not name.startswith("catalogue.sqlite") and name != "journal.jsonl"] == []
+
+
+def twilight_here(server: str) -> str:
+    """A config with a roof whose Sun now stands at -3 deg and sets, whatever the hour of the test."""
+    now = datetime.now(UTC)
+
+    def altitude_deg(longitude: int) -> float:
+        return Site("", 0.0, float(longitude), 0.0, "UTC").sun_altitude_deg(now)
+
+    setting = [lon for lon in range(-179, 180) if altitude_deg(lon) > altitude_deg((lon + 181) % 360 - 180)]
+    longitude = min(setting, key=lambda lon: abs(altitude_deg(lon) + 3))
+    text = CONFIG.replace("32.9", "0.0").replace("-105.5", f"{longitude}.0")
+    hours = round(longitude / 15)
+    text = text.replace("America/Denver", f"Etc/GMT{-hours:+d}" if hours else "UTC")
+    return text + ROOF + "reopen_after_s = 0.0\npoll_s = 1.0\n"
+
+
+@pytest.mark.parametrize("roof", ["", ROOF])
+def test_ctrl_c_aborts_a_long_exposure_at_once(tmp_path: Path, roof: str) -> None:
+    with simulators(rate=1) as server:
+        write_config(tmp_path, server, CONFIG + roof)
+        with running(tmp_path, *DARKS) as command:
+            command.until(lambda: value(server, "camera/0/camerastate") == EXPOSING)
+            command.signal()
+            status, took_s = command.ended()
+            assert (status, took_s < 2) == (130, True), (status, took_s, command.out, command.err)
+            assert command.err == "nightcal: T1: stopped by the operator\n"
+            assert "stopping: what exposes is aborted" in command.out
+        assert value(server, "camera/0/camerastate") == IDLE
+        assert value(server, "dome/0/shutterstatus") == (SHUT if roof else None)
+        assert_nothing_half_written(tmp_path)
+        assert "stopped by the operator" in outcome(tmp_path)
+
+
+def start_flats_under_the_open_roof(command: Running, server: str) -> None:
+    command.until(lambda: value(server, "dome/0/shutterstatus") == OPEN)
+    command.until(lambda: not value(server, "telescope/0/atpark"))
+
+
+def test_ctrl_c_under_an_open_roof_says_that_the_guard_shuts_it_and_does(tmp_path: Path) -> None:
+    with simulators(rate=15) as server:
+        write_config(tmp_path, server, twilight_here(server))
+        with running(tmp_path, "run", "sky-flats", "--count", "5") as command:
+            start_flats_under_the_open_roof(command, server)
+            command.signal()
+            began = time.monotonic()
+            command.until(lambda: "the guard shuts the roof before this ends" in command.out)
+            assert time.monotonic() - began < 2
+            status, _ = command.ended()
+            assert status == 130
+            assert command.err == "nightcal: T1: stopped by the operator\n"
+            assert "the roof is shut" in command.out.splitlines()[-1]
+        assert value(server, "dome/0/shutterstatus") == SHUT
+        assert value(server, "telescope/0/atpark") is True
+        assert value(server, "camera/0/camerastate") == IDLE
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_says_how_the_roof_is(tmp_path: Path) -> None:
+    with simulators(rate=15) as server:
+        write_config(tmp_path, server, twilight_here(server))
+        with running(tmp_path, "run", "sky-flats", "--count", "5") as command:
+            start_flats_under_the_open_roof(command, server)
+            command.signal()
+            command.until(lambda: "the guard shuts the roof before this ends" in command.out)
+            command.signal()
+            status, took_s = command.ended()
+            assert (status, took_s < 2) == (130, True)
+            assert command.err.startswith("nightcal: left at once, and the roof is ")
+            assert command.err.endswith(": look at it\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_starts_and_stops_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    with simulators(rate=1) as server:
+        write_config(tmp_path, server, CONFIG + ROOF)
+        with running(tmp_path, "serve", "--json") as command:
+            command.until(lambda: '"waiting"' in command.out)
+            command.signal(number)
+            status, took_s = command.ended()
+            assert (status, took_s < 2) == (130, True), (status, took_s, command.out, command.err)
+            assert command.err.endswith("stopped by the operator\n")
+            for line in command.out.splitlines():
+                assert {"time", "source", "kind", "text"} <= set(json.loads(line))
+        assert (tmp_path / "archive" / "journal.jsonl").read_text()
+        assert value(server, "dome/0/shutterstatus") == SHUT
+        assert_nothing_half_written(tmp_path)
+
+
+def test_ctrl_c_is_heard_while_a_device_is_still_connecting(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        write_config(tmp_path, f"127.0.0.1:{silent.getsockname()[1]}")
+        with running(tmp_path, *DARKS) as command:
+            command.until(lambda: (tmp_path / "archive" / "catalogue.sqlite").exists())
+            command.signal()
+            command.until(lambda: "stopping" in command.out)
+            # A device that keeps silent holds it until the wire's time-out; a second Ctrl-C does not wait.
+            command.signal()
+            status, took_s = command.ended()
+            assert (status, took_s < 2) == (130, True)
+            assert command.err == "nightcal: left at once\n"
+
+
+def test_the_demo_stops_by_ctrl_c(tmp_path: Path) -> None:
+    with running(tmp_path, "demo", "--size", "64", "--short") as command:
+        command.until(lambda: "good" in command.out)
+        command.signal()
+        status, took_s = command.ended()
+        assert (status, took_s < 2) == (130, True)
+        assert "Traceback" not in command.err
+
+
+def test_simulate_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    with running(tmp_path, "simulate", "--port", "0", "--rate", "60") as command:
+        command.until(lambda: "camera/0" in command.out)
+        server = command.out.split()[3].rstrip(",")
+        assert value(server, "camera/0/connected") is False
+        command.signal()
+        status, took_s = command.ended()
+        assert (status, took_s < 3) == (0, True)
+        assert command.err == ""
