@@ -16,6 +16,8 @@ from capture.store.rows import FrameRow
 _WIDTH, _HEIGHT = 560.0, 380.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 16.0, 44.0, 52.0
 _LABEL_PX, _LABEL_HEIGHT = 9.5, 17.0
+# A filter's flats of dusk and of dawn share one name when they lie closer than this.
+_ONE_NAME_PX = 70.0
 # Names as filter makers write them, in capitals without separators, and the colour class of each.
 _KNOWN = {
     "L": "lum", "LUM": "lum", "LUMINANCE": "lum", "CLEAR": "lum", "C": "lum", "W": "lum",
@@ -95,11 +97,12 @@ class FlatPlots:
         if not values:
             return None
         top = max(1.5, 1.06 * max(level for _, level in values))
-        y = Scale(0.0, top, _HEIGHT - _BOTTOM, _TOP)
+        bottom = max(0.0, min(0.5, 1 - 1.5 * self._tolerance, 0.94 * min(level for _, level in values)))
+        y = Scale(bottom, top, _HEIGHT - _BOTTOM, _TOP)
         above = " above bias" if self._bias_adu is not None else ""
         band = (1 - self._tolerance, 1 + self._tolerance)
         title = f"Level{above} (fraction of target)"
-        ticks = round_ticks(0, top, 6)
+        ticks = round_ticks(bottom, top, 6)
         return self._draw(values, title, y, ticks, lambda v: f"{v:.2f} of target", band)
 
     def exposure(self) -> Markup | None:
@@ -191,33 +194,43 @@ def axes(plot: Plot) -> list[Markup]:
     if plot.line is not None:
         parts.append(tag("line", x1=left, x2=right, y1=plot.y(plot.line), y2=plot.y(plot.line), class_="aim"))
     middle = (left + right) / 2
-    name = "\u2190 brighter     Sun's altitude (deg)     darker \u2192"
+    name = "\u2190 brighter sky \u00b7 Sun's altitude (deg) \u00b7 darker sky \u2192"
     parts.append(tag("text", name, x=middle, y=bottom + 42, text_anchor="middle", class_="axis-name"))
     return parts
 
 
 def labels(points: Sequence[Point], colours: dict[str, str]) -> list[Markup]:
-    """Each filter's name beside its flats, clear of other names and, where there is room, of other flats."""
+    """Each filter's name beside its flats of dusk and of dawn, clear of other names and, where there is
+    room, of other flats.
+    """
     parts: list[Markup] = []
     taken: list[tuple[float, float, float, float]] = []
     for name, colour in colours.items():
-        mine = [p for p in points if p.filter == name]
-        if not mine:
-            continue
-        text = shortened(name, 14)
-        anchor = sorted(mine, key=lambda p: p.x)[len(mine) // 2]
-        box = _free_box(anchor, _LABEL_PX * len(text) + 6, points, taken)
-        taken.append(box)
-        left, top, right, bottom = box
-        x, y = (left + right) / 2, bottom - 4
-        if abs((top + bottom) / 2 - anchor.y) > 24 or abs(x - anchor.x) > 40:
-            edge = bottom if bottom < anchor.y else top
-            start = f"M{number(x)} {number(edge)}L{number(anchor.x)} {number(anchor.y)}"
-            parts.append(tag("path", d=start, class_=f"leader c-{colour}"))
-        parts.append(
-            tag("text", tag("title", name), text, x=x, y=y, text_anchor="middle", class_=f"name c-{colour}")
-        )
+        named: list[Point] = []
+        for dusk in (True, False):
+            mine = sorted((p for p in points if p.filter == name and p.dusk is dusk), key=lambda p: p.x)
+            anchor = mine[len(mine) // 2] if mine else None
+            if anchor and all(math.hypot(anchor.x - p.x, anchor.y - p.y) > _ONE_NAME_PX for p in named):
+                named.append(anchor)
+                parts += _name_of(anchor, colour, points, taken)
     return parts
+
+
+def _name_of(
+    anchor: Point, colour: str, points: Sequence[Point], taken: list[tuple[float, float, float, float]]
+) -> list[Markup]:
+    text = shortened(anchor.filter, 14)
+    box = _free_box(anchor, _LABEL_PX * len(text) + 6, points, taken)
+    taken.append(box)
+    left, top, right, bottom = box
+    x = (left + right) / 2
+    told = tag("title", anchor.filter)
+    name = tag("text", told, text, x=x, y=bottom - 4, text_anchor="middle", class_=f"name c-{colour}")
+    if abs((top + bottom) / 2 - anchor.y) <= 24 and abs(x - anchor.x) <= 40:
+        return [name]
+    edge = bottom if bottom < anchor.y else top
+    line = f"M{number(x)} {number(edge)}L{number(anchor.x)} {number(anchor.y)}"
+    return [tag("path", d=line, class_=f"leader c-{colour}"), name]
 
 
 def _free_box(

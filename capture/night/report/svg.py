@@ -72,7 +72,7 @@ def round_ticks(low: float, high: float, about: int) -> list[float]:
     """About so many round numbers between two values."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= rough * 0.999)
+    step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= rough * 0.7)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(count * step, 10) for count in range(first, last + 1)]
 
@@ -80,7 +80,7 @@ def round_ticks(low: float, high: float, about: int) -> list[float]:
 def log_ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each decade between two values; only the decades when that would be too many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    wanted = (1, 2, 5) if math.log10(high / low) <= 2.2 else (1,)
+    wanted = (1, 2, 5) if math.log10(high / low) <= 3.2 else (1,)
     return [f * 10.0**d for d in decades for f in wanted if low * 0.999 <= f * 10.0**d <= high * 1.001]
 
 

@@ -13,12 +13,13 @@ from capture.frame import Kind
 from capture.journal import Entry
 from capture.night.report.facts import NightFacts
 from capture.night.report.svg import Child, Scale, document, shortened, tag
+from capture.night.report.words import count
 from capture.site import Site, Window
 from capture.store.rows import FrameRow, RunRow
 
 _SAMPLE = timedelta(minutes=5)
 _MARGIN = timedelta(minutes=25)
-_SUN_TOP_DEG = 12.0
+_SUN_TOP_DEG, _SUN_BOTTOM_DEG = 8.0, -24.0
 # The Sun's altitude at which each kind of sky begins, brightest first.
 SKIES = (("day", 0.0), ("civil twilight", -6.0), ("nautical twilight", -12.0),
          ("astronomical twilight", -18.0), ("night", -90.0))  # fmt: skip
@@ -128,36 +129,28 @@ class Timeline:
         return sorted(t for t in found if t in self._shown)
 
     def _sun(self) -> list[Markup]:
-        lowest = min(altitude for t, altitude in self._samples if t in self._shown)
-        y = Scale(_SUN_TOP_DEG, min(-20.0, lowest - 4), _SUN_Y, _SUN_Y + _SUN_HEIGHT)
-        right = self._layout.width - 8
-        parts = []
+        """The Sun's altitude where it matters to us, from day to night; its lowest point in words."""
+        y = Scale(_SUN_TOP_DEG, _SUN_BOTTOM_DEG, _SUN_Y, _SUN_Y + _SUN_HEIGHT)
+        left, right = self._layout.gutter, self._layout.width - 8
+        parts = [self._label("Sun", y(_SUN_TOP_DEG) + 12)]
         for altitude in (0, -6, -12, -18):
-            parts.append(
-                tag("line", x1=self._layout.gutter, x2=right, y1=y(altitude), y2=y(altitude), class_="grid")
-            )
             text = f"{altitude}\u00b0".replace("-", "\u2212")
-            parts.append(
-                tag(
-                    "text",
-                    text,
-                    x=self._layout.gutter - 6,
-                    y=y(altitude) + 4,
-                    text_anchor="end",
-                    class_="tick",
-                )
-            )
-        points = [
-            f"{self._at(t):.1f},{y(min(altitude, _SUN_TOP_DEG)):.1f}"
-            for t, altitude in self._samples
-            if t in self._shown
-        ]
-        parts.append(tag("polyline", points=" ".join(points), class_="sun"))
-        parts.append(self._label("Sun", y(_SUN_TOP_DEG) + 12))
+            at = y(altitude)
+            parts.append(tag("line", x1=left, x2=right, y1=at, y2=at, class_="grid"))
+            parts.append(tag("text", text, x=left - 6, y=at + 4, text_anchor="end", class_="tick"))
+        shown = [(t, altitude) for t, altitude in self._samples if t in self._shown]
+        for piece in visible_pieces(shown):
+            points = " ".join(f"{self._at(t):.1f},{y(altitude):.1f}" for t, altitude in piece)
+            parts.append(tag("polyline", points=points, class_="sun"))
+        when, lowest = min(shown, key=lambda sample: sample[1])
+        text = f"lowest {lowest:.0f}\u00b0 at {when:%H:%M}".replace("-", "\u2212")
+        x = min(max(self._at(when), left + 70), right - 70)
+        above = y(max(lowest, _SUN_BOTTOM_DEG)) - 10
+        parts.append(tag("text", text, x=x, y=above, text_anchor="middle", class_="faint"))
         return parts
 
     def _label(self, text: str, y: float, class_: str = "lane-name") -> Markup:
-        short = shortened(text, self._layout.label_length)
+        short = shortened(text, self._layout.label_length + (2 if class_ == "faint" else 0))
         return tag("text", tag("title", text), short, x=4, y=y, class_=class_)
 
     def _lane(self, number: int, name: str, found: Sequence[State], full: Sequence[str]) -> list[Markup]:
@@ -201,7 +194,7 @@ class Timeline:
         base = top + 38
         parts = [
             self._label(rig, base - 10),
-            self._label(f"{len(frames)} frames", base + 3, "faint"),
+            self._label(count(len(frames), "frame"), base + 3, "faint"),
             self._line(base),
         ]
         parts += [self._frame(frame, base) for frame in frames]
@@ -269,6 +262,29 @@ def sun_samples(site: Site, span: Window) -> list[tuple[datetime, float]]:
     count = int(span.duration_s // _SAMPLE.total_seconds()) + 1
     times = [span.start + number * _SAMPLE for number in range(count)]
     return [(t, site.sun_altitude_deg(t)) for t in times]
+
+
+def visible_pieces(samples: Sequence[tuple[datetime, float]]) -> list[list[tuple[datetime, float]]]:
+    """The parts of the Sun's curve between the top and the bottom of its panel, cut at its edges."""
+    pieces: list[list[tuple[datetime, float]]] = []
+    inside = False
+    for (t, altitude), (after, later) in pairwise(samples):
+        cuts = [0.0, 1.0]
+        for edge in (_SUN_TOP_DEG, _SUN_BOTTOM_DEG):
+            if (altitude > edge) != (later > edge):
+                cuts.append((altitude - edge) / (altitude - later))
+        for start, end in pairwise(sorted(cuts)):
+            middle = altitude + (start + end) / 2 * (later - altitude)
+            if not _SUN_BOTTOM_DEG <= middle <= _SUN_TOP_DEG:
+                inside = False
+                continue
+            ends = [(t + (after - t) * part, altitude + part * (later - altitude)) for part in (start, end)]
+            if inside:
+                pieces[-1].append(ends[1])
+            else:
+                pieces.append(ends)
+            inside = True
+    return pieces
 
 
 def shown_span(facts: NightFacts, samples: Sequence[tuple[datetime, float]]) -> Window:
