@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -78,3 +78,13 @@ class RigBench:
         """What was commanded of this rig's devices."""
         log = [c for c in self.observatory.command_log if c.device.endswith(f"/{self._number}")]
         return [command for command in log if command.member in members]
+
+
+def later(clock: Clock, seconds: float, act: Callable[[], object]) -> None:
+    """Let `act` happen on a worker of its own when so many seconds have passed."""
+
+    def work() -> None:
+        clock.sleep(seconds)
+        act()
+
+    clock.spawn(work, "later")

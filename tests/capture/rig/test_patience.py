@@ -7,6 +7,7 @@ import pytest
 from capture.clock import SimulatedClock
 from capture.errors import DeviceTimeout, Preempted, Stopped, Unsafe
 from capture.rig.patience import Patience
+from tests.capture.rig.bench import later
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_stop_ends_every_kind_of_waiting_at_once(
     }
 
     def main() -> None:
-        clock.spawn(lambda: (clock.sleep(100.2), patience.stop("an operator asked")), "operator")
+        later(clock, 100.2, lambda: patience.stop("an operator asked"))
         waits[how]()
 
     with pytest.raises(Stopped, match="T1: an operator asked"):
@@ -143,14 +144,19 @@ def test_making_safe_is_disturbed_by_nothing_but_its_deadline(
 
 
 def test_a_pause_lets_its_time_pass(patience: Patience, clock: SimulatedClock) -> None:
-    clock.run(lambda: (patience.pause(12.5), patience.pause_long(3600), patience.pause(0)))
+    def main() -> None:
+        patience.pause(12.5)
+        patience.pause_long(3600)
+        patience.pause(0)
+
+    clock.run(main)
     assert clock.monotonic() == pytest.approx(3612.5, abs=0.01)
 
 
 def test_a_wait_for_news_ends_with_the_news(patience: Patience, clock: SimulatedClock) -> None:
     def main() -> None:
         news = clock.signal()
-        clock.spawn(lambda: (clock.sleep(50), news.set()), "messenger")
+        later(clock, 50, news.set)
         patience.wait_for(news)
 
     clock.run(main)
