@@ -85,8 +85,8 @@ def render(archive: Archive, facts: NightFacts, flat_tolerance: float) -> str:
     )
     environment.filters |= {
         "adu": words.adu, "count": words.count, "date": words.long_date, "duration": words.duration,
-        "fits": words.to_tolerance, "percent": words.percent, "seconds": words.seconds,
-        "celsius": words.celsius, "spec": words.spec,
+        "fits": words.to_tolerance, "method": words.method, "percent": words.percent,
+        "seconds": words.seconds, "celsius": words.celsius, "spec": words.spec,
     }  # fmt: skip
     return environment.get_template("report.html").render(
         facts=facts,

@@ -193,7 +193,7 @@ class Timeline:
         frames = self._facts.of_rig(rig)
         base = top + 38
         parts = [
-            self._label(rig, base - 10),
+            self._label(rig, base - 14),
             self._label(count(len(frames), "frame"), base + 3, "faint"),
             self._line(base),
         ]

@@ -63,6 +63,11 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def method(name: str) -> str:
+    """How a master was combined."""
+    return {"clip": "clipped average"}.get(name, name)
+
+
 def long_date(night: date) -> str:
     """The evening and the morning: `21 to 22 November 2026`."""
     try:

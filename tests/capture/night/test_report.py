@@ -262,7 +262,7 @@ def test_masters_come_with_a_picture_the_right_way_up(archive: Archive, report: 
     words = page.words["masters"]
     for told in (
         "bias",
-        "6, clip",
+        "frames 6 method clipped average",
         "1000 ADU",
         "1.37 ADU",
         "0.42 %",
