@@ -39,7 +39,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 if action.reason != waits_for:
                     rig.journal.say(rig.name, "waiting", action.reason)
                 waits_for = action.reason
-                rig.patience.pause((action.until - rig.clock.now()).total_seconds())
+                rig.patience.pause((action.until - rig.clock.now()).total_seconds(), action.reason)
                 continue
             rig.point_at_flat_spot()
             _let_the_stars_move(rig, last, action)

@@ -73,9 +73,12 @@ class _OnOurWire:
     def _put(self, attribute: str, tmo: float = 0.0, **data: object) -> Any:
         return {"Value": self.line.put(attribute, **data)}
 
-    def open(self, clock: Clock, deadline_s: float = 300.0) -> None:
+    def open(
+        self, clock: Clock, deadline_s: float = 300.0, pause: Callable[[float], None] | None = None
+    ) -> None:
         """Connect and verify, by Platform 7's asynchronous call where the device has it.
 
+        `pause` lets seconds pass between looks, and may raise to give up; the clock's sleep if left out.
         Raises DeviceError; DeviceTimeout when it is still connecting after `deadline_s`.
         """
         if self._is_connected():
@@ -87,7 +90,7 @@ class _OnOurWire:
             while self.line.get("connecting"):
                 if clock.monotonic() > deadline:
                     raise DeviceTimeout(f"{self.line.device} is still connecting after {deadline_s:g} s")
-                clock.sleep(0.5)
+                (pause or clock.sleep)(0.5)
         else:
             self.line.put("connected", Connected=True)
         if not self._is_connected():

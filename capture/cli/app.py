@@ -153,11 +153,11 @@ def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     journal = Journal(clock)
     journal.listen(journal_printer(as_json=as_json))
 
-    def live(farm: Farm) -> None:
+    def nights(farm: Farm) -> None:
         journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
         serve_nights(farm, journal)
 
-    with_farm(settings, clock, journal, live)
+    with_farm(settings, clock, journal, nights, live=not as_json)
 
 
 @app.command()

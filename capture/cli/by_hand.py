@@ -136,7 +136,7 @@ def _run_by_hand(settings: Config, rig: RigConfig, job: Callable[[Farm], Job], *
         journal.say(rig.name, "done", f"{good} good frames of {wanted} wanted ({outcome.text})", good=good)
         return good >= wanted
 
-    if not with_farm(settings, clock, journal, work, rigs=(rig.name,)):
+    if not with_farm(settings, clock, journal, work, rigs=(rig.name,), live=not as_json):
         raise typer.Exit(1)
 
 
@@ -145,9 +145,9 @@ def _await_window(rig: Rig, window: Window) -> None:
     if rig.clock.now() >= window.start:
         return
     rig.journal.say(rig.name, "waiting", f"the window opens at {window.start:%Y-%m-%d %H:%M:%S} UTC")
-    rig.patience.pause_long((window.start - PREPARE - rig.clock.now()).total_seconds())
+    rig.patience.pause_long((window.start - PREPARE - rig.clock.now()).total_seconds(), "the twilight")
     rig.cool()
-    rig.patience.pause_long((window.start - rig.clock.now()).total_seconds())
+    rig.patience.pause_long((window.start - rig.clock.now()).total_seconds(), "the twilight")
 
 
 def _await_shut_roof(rig: Rig, farm: Farm) -> None:

@@ -52,7 +52,7 @@ def journal_printer(*, as_json: bool) -> Listener:
         if entry.kind == "frame":
             style = "" if entry.data.get("good") else "magenta"
         line = Text(f"{entry.time:%H:%M:%S}  ", style="dim")
-        line.append(f"{entry.source:<8}", style="bold")
+        line.append(f"{entry.source:<8} ", style="bold")
         line.append(entry.text, style=style)
         console.print(line)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from capture.cli.console import console
+from capture.cli.progress import live_line
 from capture.cli.stopping import LeftAtOnce, stops_in_good_order
 from capture.clock import Clock
 from capture.config import Config, RigConfig
@@ -46,9 +49,15 @@ def next_twilight(site: Site, now: datetime, rig: RigConfig) -> Window:
 
 
 def with_farm(
-    settings: Config, clock: Clock, journal: Journal, work: Callable[[Farm], T], *, rigs: tuple[str, ...] = ()
+    settings: Config,
+    clock: Clock,
+    journal: Journal,
+    work: Callable[[Farm], T],
+    *,
+    rigs: tuple[str, ...] = (),
+    live: bool = False,
 ) -> T:
-    """Open the farm and do `work` as a worker.
+    """Open the farm and do `work` as a worker; `live`: show a terminal what it waits for.
 
     Ctrl-C and SIGTERM stop it in good order: what exposes is aborted, what was exposed is saved, the guard
     shuts its roof; Stopped is raised. A second one leaves at once, and says so when the roof is not shut.
@@ -80,7 +89,8 @@ def with_farm(
         for farm in farms:
             farm.stop(_REASON)
 
-    with stops_in_good_order(stop):
+    shown = live_line(farms, clock, console) if live else nullcontext()
+    with stops_in_good_order(stop), shown:
         try:
             return clock.run(body)
         except LeftAtOnce:

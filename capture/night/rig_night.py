@@ -119,4 +119,4 @@ class RigNight:
         seconds = (when - self._clock.now()).total_seconds()
         if seconds > 0:
             self._journal.say(self._rig.name, "waiting", f"nothing to do before {when:%H:%M:%S} UTC")
-            self._rig.patience.pause_long(seconds)
+            self._rig.patience.pause_long(seconds, "the next window")

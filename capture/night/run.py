@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from capture.clock import Clock
@@ -26,6 +26,22 @@ class Outcome:
     complete: bool
     frames: int
     text: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `ends`: when the last frame is expected; for flats, the window's end."""
+
+    sequence: str
+    done: int
+    wanted: int
+    ends: datetime
+    by_the_sky: bool
+
+    def __str__(self) -> str:
+        if self.by_the_sky:
+            return f"{self.done}, window to {self.ends:%H:%M} UTC"
+        return f"{self.done}/{self.wanted}, ends about {self.ends:%H:%M} UTC"
 
 
 def find_sequence(name: str) -> Sequence:
@@ -49,6 +65,8 @@ class Runner:
         self._writer = writer
         self._clock = clock
         self._journal = journal
+        # Read by the thread that shows it, so it is replaced as a whole; None when nothing runs.
+        self.progress: Progress | None = None
 
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
@@ -71,6 +89,7 @@ class Runner:
         run = self.archive.catalogue.open_run(name, job.sequence, job.night, self._clock.now())
         self._journal.say(name, "run", f"{job.sequence} starts: {total} frames wanted", sequence=job.sequence)
         frames, text = 0, "failed"
+        self.progress = self._progress(job, 0)
         try:
             with closing(sequence(self.rig, job)) as yielded:
                 while True:
@@ -80,7 +99,8 @@ class Runner:
                         text = end.value
                         return Outcome(True, frames, text)
                     frames += 1
-                    self._writer.put(frame, run, job.night, self._progress(job, frames))
+                    self.progress = self._progress(job, frames)
+                    self._writer.put(frame, run, job.night, str(self.progress))
         except (Stopped, DeviceError) as error:
             text = str(error)
             raise
@@ -88,16 +108,15 @@ class Runner:
             text = str(interrupted)
             return Outcome(False, frames, text)
         finally:
+            self.progress = None
             self._end(run, job, frames, text)
 
-    def _progress(self, job: Job, done: int) -> str:
-        """`7/60, ends about 05:12 UTC` for bias and darks; a flat's end is its window's."""
+    def _progress(self, job: Job, done: int) -> Progress:
         exposures_s = [want.spec.exposure_s for want in job.wants for _ in range(want.count)]
         left_s = sum(exposure_s + self.rig.readout_s for exposure_s in exposures_s[done:])
-        if job.wants[0].spec.kind is Kind.FLAT:
-            return f"{done}, window to {job.window.end:%H:%M} UTC"
-        end = self._clock.now() + timedelta(seconds=left_s)
-        return f"{done}/{len(exposures_s)}, ends about {end:%H:%M} UTC"
+        by_the_sky = job.wants[0].spec.kind is Kind.FLAT
+        ends = job.window.end if by_the_sky else self._clock.now() + timedelta(seconds=left_s)
+        return Progress(job.sequence, done, len(exposures_s), ends, by_the_sky)
 
     def _end(self, run: int, job: Job, frames: int, text: str) -> None:
         try:

@@ -28,7 +28,7 @@ class Mount:
 
     def connect(self) -> None:
         """Connect and learn how the mount slews. Raises DeviceError."""
-        self._telescope.open(self._clock)
+        self._telescope.open(self._clock, pause=self._patience.pause)
         self._slews_alt_az = bool(optional(lambda: self._telescope.CanSlewAltAzAsync))
         if not self._slews_alt_az and not optional(lambda: self._telescope.CanSlewAsync):
             raise DeviceError(f"{self._rig}: the mount can slew neither in Alt/Az nor in RA/Dec")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from capture.clock import Clock, Signal
 from capture.errors import DeviceTimeout, Stopped
@@ -15,6 +16,15 @@ _SLOWEST_POLL_S = 1.0
 _SHORTEST_STEP_S = 0.001
 
 Condition = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a rig waits for, in monotonic time; `until` is the expected end, None where none is known."""
+
+    what: str
+    since: float
+    until: float | None
 
 
 class Patience:
@@ -30,6 +40,8 @@ class Patience:
         self._stop_reason: str | None = None
         self._undisturbed = 0
         self.wake = clock.signal()
+        # Read by the thread that shows it, so it is replaced as a whole.
+        self.activity: Activity | None = None
 
     def stop(self, reason: str) -> None:
         """Make the next checkpoint raise Stopped; from any thread, and at once."""
@@ -84,31 +96,33 @@ class Patience:
         clock = self._clock
         start = clock.monotonic()
         interval_s = poll_s or _FIRST_POLL_S
-        while True:
-            self.wake.clear()
-            self.checkpoint()
-            waited_s = clock.monotonic() - start
-            if waited_s < expected_s:
-                self.wake.wait(max(_SHORTEST_STEP_S, min(_LONGEST_STEP_S, expected_s - waited_s)))
-                continue
-            if done():
-                return
-            if waited_s >= deadline_s:
-                raise DeviceTimeout(f"{self._rig}: {what} was not done within {deadline_s:g} s")
-            self.wake.wait(max(_SHORTEST_STEP_S, min(interval_s, deadline_s - waited_s)))
-            interval_s = poll_s or min(interval_s * 1.5, _SLOWEST_POLL_S)
+        with self._shown(what, expected_s):
+            while True:
+                self.wake.clear()
+                self.checkpoint()
+                waited_s = clock.monotonic() - start
+                if waited_s < expected_s:
+                    self.wake.wait(max(_SHORTEST_STEP_S, min(_LONGEST_STEP_S, expected_s - waited_s)))
+                    continue
+                if done():
+                    return
+                if waited_s >= deadline_s:
+                    raise DeviceTimeout(f"{self._rig}: {what} was not done within {deadline_s:g} s")
+                self.wake.wait(max(_SHORTEST_STEP_S, min(interval_s, deadline_s - waited_s)))
+                interval_s = poll_s or min(interval_s * 1.5, _SLOWEST_POLL_S)
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, why: str = "a pause") -> None:
         """Let `seconds` pass, with the checkpoint at every step."""
-        self.wait("a pause", lambda: True, deadline_s=seconds + 1, expected_s=seconds)
+        self.wait(why, lambda: True, deadline_s=seconds + 1, expected_s=seconds)
 
-    def pause_long(self, seconds: float) -> None:
+    def pause_long(self, seconds: float, why: str = "a pause") -> None:
         """Let hours pass in one step: only a stop, or news that wakes the rig, is looked at meanwhile."""
         end = self._clock.monotonic() + seconds
-        while (left_s := end - self._clock.monotonic()) > 0:
-            self.wake.clear()
-            self.checkpoint()
-            self.wake.wait(max(_SHORTEST_STEP_S, left_s))
+        with self._shown(why, seconds):
+            while (left_s := end - self._clock.monotonic()) > 0:
+                self.wake.clear()
+                self.checkpoint()
+                self.wake.wait(max(_SHORTEST_STEP_S, left_s))
 
     def wait_for(self, news: Signal) -> None:
         """Wait, as long as it takes, until `news` is set; only a stop ends it before."""
@@ -116,3 +130,12 @@ class Patience:
             self.wake.clear()
             self.checkpoint()
             self.wake.wait(_LONGEST_STEP_S)
+
+    @contextmanager
+    def _shown(self, what: str, expected_s: float) -> Iterator[None]:
+        now, before = self._clock.monotonic(), self.activity
+        self.activity = Activity(what, now, now + expected_s if expected_s > 0 else None)
+        try:
+            yield
+        finally:
+            self.activity = before

@@ -68,10 +68,10 @@ class Rig:
         """Connect to every device and read what does not change. Raises DeviceError."""
         self._sensor.connect()
         if self._wheel is not None:
-            self._wheel.open(self.clock)
+            self._wheel.open(self.clock, pause=self.patience.pause)
             self._filters = tuple(str(name) for name in self._wheel.Names)
         if self._cover is not None:
-            self._cover.open(self.clock)
+            self._cover.open(self.clock, pause=self.patience.pause)
         if self.mount is not None:
             self.mount.connect()
         self.journal.say(self.name, "connected", f"connected: {self.camera.name}, filters {self._names()}")

@@ -72,7 +72,7 @@ class Sensor:
     def connect(self) -> None:
         """Connect, abort what a vanished client left running, read the facts. Raises DeviceError."""
         camera = self._camera
-        camera.open(self._clock)
+        camera.open(self._clock, pause=self._patience.pause)
         if camera.CameraState != CameraStates.cameraIdle and optional(lambda: camera.CanAbortExposure):
             camera.AbortExposure()
         sizes = optional(lambda: (float(camera.PixelSizeX), float(camera.PixelSizeY)))

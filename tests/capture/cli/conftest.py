@@ -16,9 +16,7 @@ from tests.capture.cli.command import Ended, Nightcal
 
 
 @pytest.fixture
-def nightcal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Nightcal:
+def nightcal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nightcal:
     """Run the command in `tmp_path`, where its config is, to its end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NIGHTCAL_CONFIG", raising=False)

@@ -33,7 +33,9 @@ def outcome(folder: Path) -> str:
 
 def assert_nothing_half_written(folder: Path) -> None:
     left = [path.name for path in (folder / "archive").rglob("*") if path.is_file()]
-    assert [name for name in left if not name.startswith("catalogue.sqlite") and name != "journal.jsonl"] == []
+    assert [
+        name for name in left if not name.startswith("catalogue.sqlite") and name != "journal.jsonl"
+    ] == []
 
 
 def twilight_here(server: str) -> str:
@@ -128,7 +130,7 @@ def test_ctrl_c_is_heard_while_a_device_is_still_connecting(tmp_path: Path) -> N
         silent.listen()
         write_config(tmp_path, f"127.0.0.1:{silent.getsockname()[1]}")
         with running(tmp_path, *DARKS) as command:
-            command.until(lambda: (tmp_path / "archive" / "catalogue.sqlite").exists())
+            command.until((tmp_path / "archive" / "catalogue.sqlite").exists)
             command.signal()
             command.until(lambda: "stopping" in command.out)
             # A device that keeps silent holds it until the wire's time-out; a second Ctrl-C does not wait.
