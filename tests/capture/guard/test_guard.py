@@ -306,6 +306,45 @@ class TestAMountThatDoesNotPark:
         assert observatory.world.collisions == []
         assert any("A person must look" in text for text in site.said("alarm"))
 
+    def test_is_not_opened_over(
+        self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
+    ) -> None:
+        site = bench(park_deadline_s=180.0)
+        site.unpark(0)
+
+        def main() -> None:
+            clock.sleep(600)
+            with site.guard() as guard:
+                guard.hold("T1", 7200)
+                clock.sleep(1000)
+                assert guard.report().fault is not None
+                assert guard.report().roof is RoofState.SHUT
+
+        clock.run(main)
+        assert site.commands("openshutter") == []
+        assert observatory.world.collisions == []
+
+
+def test_a_roof_that_does_not_take_an_order_is_an_alarm_and_gets_it_again_after_the_deadline(
+    bench: MakeBench, clock: SimulatedClock, wire: Wire
+) -> None:
+    site = bench(move_deadline_s=300.0)
+
+    def main() -> None:
+        with site.guard() as guard:
+            guard.hold("T1", 200)
+            clock.sleep(100)
+            wire.mute.add(("dome/0", "closeshutter"))
+            wire.says["dome/0", "shutterstatus"] = 0
+            clock.sleep(500)
+            wire.mute.clear()
+            del wire.says["dome/0", "shutterstatus"]
+
+    clock.run(main)
+    first, second = site.when("closeshutter")
+    assert 300 <= second - first <= 310
+    assert any("did not take the order to be shut" in text for text in site.said("alarm"))
+
 
 def test_a_safety_monitor_that_is_silent_once_keeps_its_word(
     bench: MakeBench, clock: SimulatedClock, wire: Wire
