@@ -154,7 +154,7 @@ def _conclude(
             ]
         )
         figures += [
-            Check(archive.path_of(master).name, f.name, f.measured, f.expected, f.tolerance, f.unit, f.ok)
+            Check(master.path, f.name, f.measured, f.expected, f.tolerance, f.unit, f.ok)
             for f in check.figures
         ]
     frames = archive.catalogue.frames(night=result.night)
