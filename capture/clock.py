@@ -52,6 +52,10 @@ class Worker:
     def join(self) -> None:
         """Wait until the worker has ended; raise what it died of."""
         self.done.wait()
+        self.outcome()
+
+    def outcome(self) -> None:
+        """Raise what the worker died of, if it did; from then on its death is known."""
         self._observed = True
         if self.failure is not None:
             raise self.failure
@@ -136,6 +140,8 @@ class Clock(ABC):
     def spawn(self, work: Callable[[], object], name: str, rank: int = 0) -> Worker:
         """Run `work` on a thread of its own as a worker; a lower `rank` goes first at equal times."""
         worker = Worker(self, name, rank)
+        # A service spawns workers for months: those that ended well, or whose end is known, are let go.
+        self._workers = [w for w in self._workers if not w.done.is_set() or w.died_unseen]
         self._workers.append(worker)
         self._register(worker)
 
@@ -164,10 +170,9 @@ class Clock(ABC):
         worker = self.spawn(lambda: result.append(work()), name)
         while not worker.ended.wait(0.2):
             pass
-        if worker.failure is not None:
-            raise worker.failure
+        worker.outcome()
         for other in self._workers:
-            if other is not worker and other.died_unseen:
+            if other.died_unseen:
                 raise ClockError(f"worker {other.name!r} died unnoticed") from other.failure
         return result[0]
 

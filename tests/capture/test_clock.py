@@ -144,6 +144,13 @@ def test_a_worker_that_dies_unseen_fails_the_run() -> None:
         clock.run(main)
 
 
+def test_a_failure_that_was_raised_once_is_not_raised_again_by_the_next_run() -> None:
+    clock = SimulatedClock(START)
+    with pytest.raises(ZeroDivisionError):
+        clock.run(lambda: 1 / 0)
+    assert clock.run(lambda: "well") == "well"
+
+
 def test_joining_a_dead_worker_raises_what_it_died_of(clock: Clock) -> None:
     with pytest.raises(ZeroDivisionError):
         clock.run(lambda: clock.spawn(lambda: 1 / 0, "unlucky").join())
