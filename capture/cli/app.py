@@ -42,6 +42,11 @@ def main() -> None:
     """Run the command; every error that we raise on purpose ends as one sentence and an exit status."""
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        # Typer's silent answer to a Ctrl-C in a command that has nothing to put away.
+        if ended.code == 130:
+            complain("stopped by the operator")
+        raise
     except LeftAtOnce as left:
         complain(str(left))
         # Threads may still print or talk to devices: an ordinary exit would trip over their locks.

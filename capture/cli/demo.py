@@ -92,11 +92,13 @@ def run_demo(folder: Path, seed: int, size_px: int, *, short: bool, printer: Lis
 
 
 def _make_room(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARKER).exists():
-            raise BadInput(f"{folder} holds something that is no earlier demo; name another with --folder")
-        shutil.rmtree(folder)
     try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / _MARKER).exists():
+                raise BadInput(
+                    f"{folder} holds something that is no earlier demo; name another with --folder"
+                )
+            shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{folder} cannot be made ({error}); name another with --folder") from error

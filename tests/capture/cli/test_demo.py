@@ -1,0 +1,57 @@
+"""The demo: a night in one command, judged by the simulator's truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import capture.cli.demo
+from capture.clock import SimulatedClock
+from simulators import MasterCheck, Observatory, check_master, demo_settings
+from tests.capture.cli.command import Nightcal
+
+
+def test_a_short_demo_takes_a_whole_night_and_every_master_agrees_with_the_truth(
+    nightcal: Nightcal, tmp_path: Path
+) -> None:
+    ended = nightcal("demo", "--short", "--size", "128", "--folder", "night")
+    assert (ended.status, ended.err) == (0, "")
+    assert "18 masters of 18 sets, 18 verified" in ended.out
+    assert "DIFFERS" not in ended.out
+    assert "<html" in (tmp_path / "night" / "report.html").read_text()
+    assert len(list((tmp_path / "night" / "masters").rglob("*.fits"))) == 18
+
+
+def test_a_demo_whose_masters_are_not_the_truth_ends_with_status_1(
+    nightcal: Nightcal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Judged by another observatory: other sensors, with other patterns, hot pixels and dust.
+    other = Observatory(SimulatedClock(datetime(2026, 11, 21, tzinfo=UTC)), demo_settings(2, 64, 64))
+
+    def judge(_observatory: Observatory, master: Path) -> MasterCheck:
+        return check_master(other, master)
+
+    monkeypatch.setattr(capture.cli.demo, "check_master", judge)
+    ended = nightcal("demo", "--short", "--size", "64", "--folder", "night")
+    assert ended.status == 1
+    assert "DIFFERS" in ended.out
+
+
+def test_the_demo_touches_no_folder_that_holds_something_else(nightcal: Nightcal, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.txt").write_text("dear to somebody")
+    ended = nightcal("demo", "--folder", "thesis")
+    assert ended.status == 2
+    assert ended.sentence() == "thesis holds something that is no earlier demo; name another with --folder"
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_demo_whose_folder_cannot_be_made_says_so(nightcal: Nightcal, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = nightcal("demo", "--folder", folder)
+    assert ended.status == 2
+    assert f"{folder} cannot be made" in ended.sentence()
+    assert "name another with --folder" in ended.sentence()
