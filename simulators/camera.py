@@ -46,7 +46,7 @@ class Camera(Device):
     """A simulated camera with its cooler."""
 
     kind = "camera"
-    interface_version = 4
+    versions = (3, 4)
     description = "A camera that renders what the simulated world implies"
     constants: ClassVar[Mapping[str, object]] = {
         "canabortexposure": True,
@@ -61,14 +61,18 @@ class Camera(Device):
         "maxbiny": _MAX_BIN,
     }
     no_get = ("fastreadout", "subexposureduration", "gains", "offsets")
-    no_put = ("fastreadout", "subexposureduration", "pulseguide")
+    no_put: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "fastreadout": {"FastReadout": "bool"},
+        "subexposureduration": {"SubExposureDuration": "float"},
+        "pulseguide": {"Direction": "int", "Duration": "int"},
+    }
     state = (
         "CameraState", "CCDTemperature", "CoolerPower", "HeatSinkTemperature", "ImageReady", "IsPulseGuiding",
         "PercentCompleted",
     )  # fmt: skip
 
     def __init__(self, world: World, rig: Rig, log: list[Command]) -> None:
-        super().__init__(world, rig.number, rig.settings.camera.name, log)
+        super().__init__(world, rig.number, rig.settings.camera.name, log, rig.settings)
         self._rig = rig
         self._settings = rig.settings.camera
         drift = Ripple((world.settings.seed, 501, rig.number), 40, 900)
@@ -107,11 +111,11 @@ class Camera(Device):
             self._image = (shot.number, pixels)
             return pixels
 
-    def call(self, method: str, member: str, parameters: Mapping[str, str]) -> Any:
+    def call(self, method: str, member: str, parameters: Mapping[str, str], fault: str = "") -> Any:
         """As every device's, but an image is made outside the world's lock, which `image` takes by itself."""
         if method == "get" and member in ("imagearray", "imagearrayvariant"):
             return self._image_array()
-        return super().call(method, member, parameters)
+        return super().call(method, member, parameters, fault)
 
     @put("startexposure", "Duration", "Light")
     def _start(self, duration_s: float, light: bool) -> None:

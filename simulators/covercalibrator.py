@@ -12,12 +12,13 @@ class CoverCalibrator(Device):
     """A simulated cover with a flat panel in its lid; either may be missing."""
 
     kind = "covercalibrator"
-    interface_version = 2
+    versions = (1, 2)
+    since_7 = ("calibratorchanging", "covermoving")
     description = "A flip-flat"
     state = ("Brightness", "CalibratorState", "CoverState", "CalibratorChanging", "CoverMoving")
 
     def __init__(self, world: World, rig: Rig, log: list[Command]) -> None:
-        super().__init__(world, rig.number, f"{rig.settings.name} cover", log)
+        super().__init__(world, rig.number, f"{rig.settings.name} cover", log, rig.settings)
         self._rig = rig
 
     @get("coverstate")

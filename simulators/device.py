@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
+from simulators.settings import RigSettings
 from simulators.world import World
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -27,6 +28,8 @@ SLAVED = 0x409
 INVALID_OPERATION = 0x40B
 ACTION_NOT_IMPLEMENTED = 0x40C
 DRIVER_ERROR = 0x500
+
+_SINCE_7 = ("connect", "disconnect", "connecting", "devicestate")
 
 
 class AlpacaError(Exception):
@@ -58,7 +61,11 @@ def refused(text: str) -> AlpacaError:
 
 @dataclass(frozen=True)
 class Command:
-    """One PUT as it was carried out; `error_number` is 0 when it went well, 400 for unreadable parameters."""
+    """One PUT as it arrived; `error_number` is 0 when it went well, 400 for unreadable parameters.
+
+    `fault` names the kind of fault that spoilt its answer; where the device has not carried it out because of
+    the fault, `error` says so.
+    """
 
     time: datetime
     device: str
@@ -66,6 +73,7 @@ class Command:
     parameters: Mapping[str, str]
     error_number: int = 0
     error: str = ""
+    fault: str = ""
 
 
 def _boolean(text: str) -> bool:
@@ -83,9 +91,10 @@ def _number(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    if "_" in text:
+    value = int(text)
+    if "_" in text or not -(2**31) <= value < 2**31:
         raise ValueError(text)
-    return int(text)
+    return value
 
 
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
@@ -125,35 +134,52 @@ def put(name: str, *wire: str, connected: bool = True) -> Callable[[Method], Met
 
 
 class Device:
-    """The base of all simulated devices."""
+    """The base of all simulated devices.
+
+    `versions` are the interface's on Platform 6 and 7; `since_7` names members that the older one lacks,
+    beside those that it lacks of every device. `no_get` and `no_put` answer NotImplemented, a PUT only when
+    its parameters (by name, with their types) are there and readable.
+    """
 
     kind: ClassVar[str]
-    interface_version: ClassVar[int]
+    versions: ClassVar[tuple[int, int]]
+    since_7: ClassVar[tuple[str, ...]] = ()
     description: ClassVar[str] = "A simulated device of nightcal"
     constants: ClassVar[Mapping[str, object]] = {}
     no_get: ClassVar[tuple[str, ...]] = ()
-    no_put: ClassVar[tuple[str, ...]] = ()
+    no_put: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     state: ClassVar[tuple[str, ...]] = ()
-    members: ClassVar[dict[tuple[str, str], Member]]
+    declared: ClassVar[dict[tuple[str, str], Member]]
 
     def __init_subclass__(cls) -> None:
-        found: dict[tuple[str, str], Member] = dict(getattr(cls, "members", {}))
+        found: dict[tuple[str, str], Member] = dict(getattr(cls, "declared", {}))
         for base in reversed(cls.__mro__):
             for method in vars(base).values():
                 for kind, name, member in getattr(method, "alpaca_members", ()):
                     found[kind, name] = member
         for name, value in cls.constants.items():
             found["get", name] = Member(lambda _self, value=value: value, (), True)
-        for kind, names in (("get", cls.no_get), ("put", cls.no_put)):
-            for name in names:
-                found[kind, name] = Member(_absent(name), (), True)
-        cls.members = found
+        for name in cls.no_get:
+            found["get", name] = Member(_absent(name), (), True)
+        for name, types in cls.no_put.items():
+            parameters = tuple((wire, _CONVERTERS[t]) for wire, t in types.items())
+            found["put", name] = Member(_absent(name), parameters, True)
+        cls.declared = found
 
-    def __init__(self, world: World, number: int, name: str, log: list[Command]) -> None:
+    def __init__(
+        self, world: World, number: int, name: str, log: list[Command], rig: RigSettings | None = None
+    ) -> None:
         self.world = world
         self.number = number
         self.name = name
-        self.connected = False
+        settings = world.settings
+        older = (rig.platform if rig and rig.platform else settings.platform) == 6
+        self.interface_version = self.versions[0 if older else 1]
+        missing = {*_SINCE_7, *self.since_7} if older else set()
+        self.members = {key: member for key, member in self.declared.items() if key[1] not in missing}
+        self._connect_s = settings.connect_s if rig is None or rig.connect_s is None else rig.connect_s
+        self._connected = False
+        self._connects_at: float | None = None
         self.unique_id = str(
             uuid5(NAMESPACE_DNS, f"nightcal/{world.settings.seed}/{self.kind}/{number}/{name}")
         )
@@ -168,11 +194,23 @@ class Device:
         """Return the time as Unix seconds."""
         return self.world.now_s()
 
-    def call(self, method: str, member: str, parameters: Mapping[str, str]) -> Any:
+    @property
+    def connected(self) -> bool:
+        """Whether a client has connected it, once the time that it takes is over."""
+        if self._connects_at is not None and self.now_s() >= self._connects_at:
+            self._connected, self._connects_at = True, None
+        return self._connected
+
+    @connected.setter
+    def connected(self, connected: bool) -> None:
+        self._connected, self._connects_at = connected, None
+
+    def call(self, method: str, member: str, parameters: Mapping[str, str], fault: str = "") -> Any:
         """Carry out one GET or PUT and return its value (None for a PUT).
 
         `method` is 'get' or 'put'; the names in `parameters` are as on the wire, in lower case for 'get'.
-        Raises BadRequest for an unknown member or a missing or unreadable parameter, else AlpacaError.
+        `fault` is the kind of fault that the answer will meet, for the command log. Raises BadRequest for an
+        unknown member or a missing or unreadable parameter, else AlpacaError.
         """
         known = self.members.get((method, member))
         if known is None:
@@ -181,13 +219,25 @@ class Device:
             return self._carry_out(known, _read(known, parameters, method))
         with self.world.lock:
             entry = len(self._log)
-            self._log.append(Command(self.world.clock.now(), self.address, member, dict(parameters)))
+            self._log.append(
+                Command(self.world.clock.now(), self.address, member, dict(parameters), fault=fault)
+            )
             try:
                 return self._carry_out(known, _read(known, parameters, method))
             except (AlpacaError, BadRequest) as error:
                 number = error.number if isinstance(error, AlpacaError) else 400
                 self._log[entry] = replace(self._log[entry], error_number=number, error=str(error))
                 raise
+
+    def log_unheard(self, member: str, parameters: Mapping[str, str], fault: str) -> None:
+        """Write a PUT into the command log that a fault has kept from being carried out."""
+        with self.world.lock:
+            self._log.append(
+                Command(
+                    self.world.clock.now(), self.address, member, dict(parameters),
+                    error=f"not carried out: {fault}", fault=fault,
+                )
+            )  # fmt: skip
 
     def note(self, text: str) -> None:
         """Write what a command led to beside it in the command log, as an error that nobody was told."""
@@ -209,7 +259,8 @@ class Device:
 
     @put("connect", connected=False)
     def _connect(self) -> None:
-        self.connected = True
+        if not self.connected and self._connects_at is None:
+            self._connects_at = self.now_s() + self._connect_s
 
     @put("disconnect", connected=False)
     def _disconnect(self) -> None:
@@ -217,7 +268,7 @@ class Device:
 
     @get("connecting", connected=False)
     def _connecting(self) -> bool:
-        return False
+        return not self.connected and self._connects_at is not None
 
     @get("name", connected=False)
     def _name(self) -> str:
@@ -250,7 +301,7 @@ class Device:
     @put("commandblind", "Command", "Raw")
     @put("commandbool", "Command", "Raw")
     @put("commandstring", "Command", "Raw")
-    def _command(self, command: str, raw: str) -> None:
+    def _command(self, command: str, raw: bool) -> None:
         raise not_implemented("Command")
 
     @get("devicestate")
@@ -265,7 +316,7 @@ class Device:
 
 
 def _absent(name: str) -> Callable[..., Any]:
-    def raise_it(_self: Device) -> None:
+    def raise_it(_self: Device, *_arguments: object) -> None:
         raise not_implemented(name)
 
     return raise_it

@@ -23,7 +23,7 @@ class Dome(Device):
     """A simulated roof; all rigs share it."""
 
     kind = "dome"
-    interface_version = 3
+    versions = (2, 3)
     description = "The roof over all telescopes"
     constants: ClassVar[Mapping[str, object]] = {
         "cansetaltitude": False,
@@ -33,7 +33,9 @@ class Dome(Device):
         "slaved": False,
     }
     no_get = ("altitude",)
-    no_put = ("slewtoaltitude", "synctoazimuth")
+    no_put: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "slewtoaltitude": {"Altitude": "float"}, "synctoazimuth": {"Azimuth": "float"},
+    }  # fmt: skip
     state = ("AtHome", "AtPark", "Azimuth", "ShutterStatus", "Slewing")
 
     def __init__(self, world: World, log: list[Command]) -> None:

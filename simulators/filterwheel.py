@@ -10,12 +10,12 @@ class FilterWheel(Device):
     """A simulated filter wheel."""
 
     kind = "filterwheel"
-    interface_version = 3
+    versions = (2, 3)
     description = "A filter wheel that takes its time"
     state = ("Position",)
 
     def __init__(self, world: World, rig: Rig, log: list[Command]) -> None:
-        super().__init__(world, rig.number, f"{rig.settings.name} filter wheel", log)
+        super().__init__(world, rig.number, f"{rig.settings.name} filter wheel", log, rig.settings)
         self._rig = rig
 
     @get("names")

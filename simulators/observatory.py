@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
 from capture.clock import Clock
 from simulators.camera import Camera
 from simulators.covercalibrator import CoverCalibrator
 from simulators.device import Command, Device
 from simulators.dome import Dome
+from simulators.faults import Faults
 from simulators.filterwheel import FilterWheel
 from simulators.observingconditions import ObservingConditions
 from simulators.safetymonitor import SafetyMonitor
@@ -15,18 +20,35 @@ from simulators.telescope import Telescope
 from simulators.world import World
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request to the server and the status that it got; `fault` names what spoilt the answer."""
+
+    time: datetime
+    method: str
+    device: str
+    member: str
+    parameters: Mapping[str, str]
+    status: int
+    fault: str = ""
+
+
 class Observatory:
     """A simulated observatory on a clock.
 
     Rig i has camera i, filter wheel i, telescope i and cover-calibrator i; there is one dome, one safety
-    monitor and one weather station, each number 0. `command_log` holds every PUT in the order of arrival.
+    monitor and one weather station, each number 0. `command_log` holds every PUT in the order of arrival;
+    `request_log`, once a test has made it a list, every request to the server, GETs too. `faults` makes calls
+    go wrong.
     """
 
     def __init__(self, clock: Clock, settings: ObservatorySettings) -> None:
         self.clock = clock
         self.settings = settings
         self.world = World(clock, settings)
+        self.faults = Faults(settings.faults)
         self.command_log: list[Command] = []
+        self.request_log: list[Request] | None = None
         log = self.command_log
         made: list[Device] = []
         for rig in self.world.rigs:

@@ -30,7 +30,7 @@ class ObservingConditions(Device):
     """A simulated weather station."""
 
     kind = "observingconditions"
-    interface_version = 2
+    versions = (1, 2)
     description = "A weather station"
     state = (
         "CloudCover", "DewPoint", "Humidity", "Pressure", "RainRate", "SkyBrightness", "SkyQuality",

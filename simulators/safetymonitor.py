@@ -10,7 +10,7 @@ class SafetyMonitor(Device):
     """A simulated safety monitor."""
 
     kind = "safetymonitor"
-    interface_version = 3
+    versions = (2, 3)
     description = "A weather watch"
     state = ("IsSafe",)
 

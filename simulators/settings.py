@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from simulators.faults import Fault
+
+Platform = Literal[6, 7]
+Slews = Literal["both", "alt_az", "ra_dec"]
+
 
 @dataclass(frozen=True)
 class SiteSettings:
@@ -90,7 +95,11 @@ class FilterSettings:
 
 @dataclass(frozen=True)
 class RigSettings:
-    """One telescope with all that hangs on it."""
+    """One telescope with all that hangs on it.
+
+    `slews` says which coordinates the mount can be sent to. `platform` and `connect_s` are the observatory's
+    where they are None.
+    """
 
     name: str
     camera: CameraSettings
@@ -107,6 +116,9 @@ class RigSettings:
     fwhm_arcsec: float = 3.0
     aperture_m: float = 0.3
     focal_length_m: float = 1.2
+    slews: Slews = "both"
+    platform: Platform | None = None
+    connect_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,11 @@ class WeatherSettings:
 
 @dataclass(frozen=True)
 class ObservatorySettings:
-    """The whole observatory; the same seed gives the same sky, weather, sensors and noise."""
+    """The whole observatory; the same seed gives the same sky, weather, sensors and noise.
+
+    `platform` is the ASCOM Platform whose interfaces the devices have: 7 connects asynchronously, in
+    `connect_s`, and has DeviceState; 6 is older and knows neither. `faults` are there from the start.
+    """
 
     seed: int
     site: SiteSettings
@@ -160,3 +176,6 @@ class ObservatorySettings:
     roof: RoofSettings = field(default_factory=RoofSettings)
     weather: WeatherSettings = field(default_factory=WeatherSettings)
     name: str = "nightcal simulators"
+    platform: Platform = 7
+    connect_s: float = 0.5
+    faults: tuple[Fault, ...] = ()

@@ -30,7 +30,7 @@ class Telescope(Device):
     """A simulated equatorial mount on one rig."""
 
     kind = "telescope"
-    interface_version = 4
+    versions = (3, 4)
     description = "An equatorial mount"
     constants: ClassVar[Mapping[str, object]] = {
         "alignmentmode": 2,
@@ -59,18 +59,26 @@ class Telescope(Device):
         "trackingrates": [0],
     }
     no_get = ("guideratedeclination", "guideraterightascension")
-    no_put = (
-        "declinationrate", "rightascensionrate", "doesrefraction", "guideratedeclination",
-        "guideraterightascension", "sideofpier", "moveaxis", "pulseguide", "synctoaltaz", "synctocoordinates",
-        "synctotarget",
-    )  # fmt: skip
+    no_put: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "declinationrate": {"DeclinationRate": "float"},
+        "rightascensionrate": {"RightAscensionRate": "float"},
+        "doesrefraction": {"DoesRefraction": "bool"},
+        "guideratedeclination": {"GuideRateDeclination": "float"},
+        "guideraterightascension": {"GuideRateRightAscension": "float"},
+        "sideofpier": {"SideOfPier": "int"},
+        "moveaxis": {"Axis": "int", "Rate": "float"},
+        "pulseguide": {"Direction": "int", "Duration": "int"},
+        "synctoaltaz": {"Azimuth": "float", "Altitude": "float"},
+        "synctocoordinates": {"RightAscension": "float", "Declination": "float"},
+        "synctotarget": {},
+    }
     state = (
         "Altitude", "AtHome", "AtPark", "Azimuth", "Declination", "IsPulseGuiding", "RightAscension",
         "SideOfPier", "SiderealTime", "Slewing", "Tracking", "UTCDate",
     )  # fmt: skip
 
     def __init__(self, world: World, rig: Rig, log: list[Command]) -> None:
-        super().__init__(world, rig.number, f"{rig.settings.name} mount", log)
+        super().__init__(world, rig.number, f"{rig.settings.name} mount", log, rig.settings)
         self._rig = rig
         self._mount = rig.mount
         self._target_ra_h: float | None = None

@@ -29,7 +29,7 @@ def settings() -> ObservatorySettings:
 def observatory(clock: SimulatedClock, settings: ObservatorySettings) -> Observatory:
     made = Observatory(clock, settings)
     for device in made.devices.values():
-        device.call("put", "connect", {})
+        device.connected = True
     return made
 
 
@@ -49,5 +49,5 @@ def advance(clock: SimulatedClock) -> Callable[[float], None]:
 def rotating(clock: SimulatedClock, settings: ObservatorySettings) -> Observatory:
     made = Observatory(clock, replace(settings, roof=replace(settings.roof, kind="rotating_dome")))
     for device in made.devices.values():
-        device.call("put", "connect", {})
+        device.connected = True
     return made

@@ -42,7 +42,11 @@ def test_the_other_devices_answer(server: Server, advance: Callable[[float], Non
     cover = CoverCalibrator(server.address, 1)
     weather, safety = ObservingConditions(server.address, 0), SafetyMonitor(server.address, 0)
     for device in (wheel, dome, scope, cover, weather, safety):
+        device.Disconnect()
         device.Connect()
+        assert device.Connecting
+        assert not device.Connected
+        advance(0.5)
         assert device.Connected
         assert not device.Connecting
         assert device.DeviceState

@@ -351,7 +351,7 @@ def test_stars_come_out_trail_when_the_mount_stands_and_move_with_a_dither(
 ) -> None:
     observatory = Observatory(clock, demo_settings(seed=7, width_px=500, height_px=400))
     for device in observatory.devices.values():
-        device.call("put", "connect", {})
+        device.connected = True
     _open_up(observatory, advance)
     world, rig = observatory.world, observatory.world.rigs[0]
 

@@ -21,6 +21,9 @@ FORM = {
     "TargetRightAscension": "3",
     "TargetDeclination": "20", "SlewSettleTime": "2", "SiteLatitude": "10", "SiteLongitude": "10",
     "SiteElevation": "10", "UTCDate": "2026-11-22T00:00:00Z",
+    "FastReadout": "true", "SubExposureDuration": "1", "Direction": "0", "DeclinationRate": "0", "Axis": "0",
+    "RightAscensionRate": "0", "DoesRefraction": "true", "GuideRateDeclination": "0", "Rate": "0",
+    "GuideRateRightAscension": "0", "SideOfPier": "0",
 }  # fmt: skip
 
 
