@@ -12,7 +12,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,18 +22,17 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from capture.errors import StoreError
+from capture.store.data_unit import BLOCK, DataUnit, Image, ones_complement_sum, padded
 
 if sys.platform != "win32":
     import fcntl
 
 Value: TypeAlias = str | int | float | bool
 Card: TypeAlias = tuple[str, Value, str]
-Image: TypeAlias = NDArray[np.uint16] | NDArray[np.float32]
 
 TEMPORARY = ".part"
-_BLOCK = 2880
 _CARD = 80
-_LONGEST_HEADER = 1000 * _BLOCK
+_LONGEST_HEADER = 1000 * BLOCK
 _NO_CHECKSUM = "0" * 16
 
 
@@ -47,10 +47,9 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
     an exception no part of it is left. Folders are made as needed. Raises NameTaken when the name is used,
     StoreError when the file cannot be written, naming the path and the remedy.
     """
-    data = _encode(pixels)
-    header = _header(pixels, cards, history, ones_complement_sum(data))
-    digest = hashlib.sha256(header)
-    digest.update(data.data)
+    if pixels.dtype not in (np.uint16, np.float32) or pixels.ndim != 2:
+        raise StoreError(f"images are uint16 or float32 with two axes, not {pixels.dtype} {pixels.shape}")
+    length = len(_header(pixels, cards, history, 0))
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         _make_folder(path.parent)
@@ -68,8 +67,9 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
             _hold(handle)
             if path.exists():
                 raise NameTaken(f"{path} is there already, and files are never overwritten")
-            _write_all(handle, header, data)
-            os.fsync(handle)
+            digest = _write_image(
+                handle, pixels, length, lambda total: _header(pixels, cards, history, total)
+            )
         finally:
             os.close(handle)
         temporary.rename(path)
@@ -83,7 +83,7 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
     except OSError as error:
         path.unlink(missing_ok=True)
         raise _cannot_write(path, error) from error
-    return digest.hexdigest()
+    return digest
 
 
 def is_abandoned(temporary: Path) -> bool:
@@ -132,30 +132,22 @@ def verify(path: Path) -> None:
         expected_sum = int(cards["DATASUM"])
     except (KeyError, ValueError) as error:
         raise StoreError(f"{path} does not state its size and checksums: {error}") from error
-    if len(content) != end + _padded(length):
-        raise StoreError(f"{path} is cut off: {len(content)} bytes instead of {end + _padded(length)}")
+    if len(content) != end + padded(length):
+        raise StoreError(f"{path} is cut off: {len(content)} bytes instead of {end + padded(length)}")
     if ones_complement_sum(np.frombuffer(content, np.uint8, offset=end)) != expected_sum:
         raise StoreError(f"{path} is damaged: its pixels do not match their checksum (DATASUM)")
     if ones_complement_sum(np.frombuffer(content, np.uint8)) not in (0, 0xFFFFFFFF):
         raise StoreError(f"{path} is damaged: it does not match its checksum (CHECKSUM)")
 
 
-def ones_complement_sum(data: NDArray[np.uint8]) -> int:
-    """The FITS checksum of bytes, a multiple of 4: the ones' complement sum of big-endian 32 bit words."""
-    total = int(data.view(">u4").sum(dtype=np.uint64))
-    while total >> 32:
-        total = (total & 0xFFFFFFFF) + (total >> 32)
-    return total
-
-
 def header_length(start: bytes) -> int | None:
     """The length in bytes of the primary header that `start` begins with; None when it does not end there."""
     if not start.startswith(b"SIMPLE  ="):
         return None
-    for block in range(0, min(len(start), _LONGEST_HEADER), _BLOCK):
-        for card in range(block, min(block + _BLOCK, len(start)), _CARD):
+    for block in range(0, min(len(start), _LONGEST_HEADER), BLOCK):
+        for card in range(block, min(block + BLOCK, len(start)), _CARD):
             if start[card : card + 8] == b"END     ":
-                return block + _BLOCK
+                return block + BLOCK
     return None
 
 
@@ -181,22 +173,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _encode(pixels: Image) -> NDArray[np.uint8]:
-    """The data unit: big-endian pixels, padded with zeros to whole blocks."""
-    if pixels.dtype not in (np.uint16, np.float32) or pixels.ndim != 2:
-        raise StoreError(f"images are uint16 or float32 with two axes, not {pixels.dtype} {pixels.shape}")
-    item = pixels.dtype.itemsize
-    data = np.empty(_padded(pixels.size * item), np.uint8)
-    data[pixels.size * item :] = 0
-    image = data[: pixels.size * item]
-    if item == 2:
-        # Subtracting BZERO 32768 is flipping the top bit, which cannot overflow.
-        np.copyto(image.view(">u2").reshape(pixels.shape), np.bitwise_xor(pixels, 0x8000, dtype=np.uint16))
-    else:
-        np.copyto(image.view(">f4").reshape(pixels.shape), pixels)
-    return data
 
 
 def _header(pixels: Image, cards: Sequence[Card], history: Iterable[str], data_sum: int) -> bytes:
@@ -245,14 +221,34 @@ def _encode_sum(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _padded(length: int) -> int:
-    return -(-length // _BLOCK) * _BLOCK
+def _write_image(handle: int, pixels: Image, header_length: int, make_header: Callable[[int], bytes]) -> str:
+    """Write and fsync the file; return its SHA-256.
+
+    The header comes first in the file but holds the data's checksum, so it is written last, into the room
+    left for it. The hash, which must see the header first, is taken while the disk works.
+    """
+    data = DataUnit(pixels)
+    os.lseek(handle, header_length, os.SEEK_SET)
+    for band in data:
+        _write_all(handle, band)
+    header = make_header(data.sum)
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(_sha256, header, data.buffer)
+        os.lseek(handle, 0, os.SEEK_SET)
+        _write_all(handle, memoryview(header))
+        os.fsync(handle)
+        return hashing.result()
 
 
-def _write_all(handle: int, header: bytes, data: NDArray[np.uint8]) -> None:
-    for part in (memoryview(header), data.data):
-        while part:
-            part = part[os.write(handle, part) :]  # noqa: PLW2901 (what a short write left)
+def _sha256(header: bytes, data: NDArray[np.uint8]) -> str:
+    digest = hashlib.sha256(header)
+    digest.update(data.data)
+    return digest.hexdigest()
+
+
+def _write_all(handle: int, part: memoryview) -> None:
+    while part:
+        part = part[os.write(handle, part) :]  # what a short write left
 
 
 def _make_folder(folder: Path) -> None:

@@ -18,7 +18,8 @@ from astropy.io import fits
 from capture.errors import StoreError
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics, Verdict
 from capture.site import Site
-from capture.store.fits_file import Card, Image, Value
+from capture.store.data_unit import Image
+from capture.store.fits_file import Card, Value
 
 IMAGE_TYPES = {
     Kind.BIAS: "Bias Frame",

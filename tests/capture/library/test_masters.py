@@ -98,7 +98,7 @@ def test_a_whole_set_of_masters_is_built_in_the_order_bias_dark_flat(library: Li
     library.save(BIAS, biases())
     rows = library.build()
     assert [Path(row.path).name for row in rows] == [
-        "MasterBias_G100_O30_-10C_BIN1_2026-11-21.fits",
+        "MasterBias_G100_O30_BIN1_2026-11-21.fits",
         "MasterDark_120s_G100_O30_-10C_BIN1_2026-11-21.fits",
         "MasterFlat_Ha_G100_O30_BIN1_2026-11-21.fits",
     ]

@@ -26,7 +26,7 @@ def opened(path: Path) -> tuple[fits.Header, NDArray[np.generic]]:
             return hdus[0].header.copy(), hdus[0].data.copy()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (24, 32), (101, 77), (36, 40)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (24, 32), (101, 77), (36, 40), (2000, 3001)])
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_astropy_reads_back_what_was_written_and_agrees_on_both_checksums(
     tmp_path: Path, shape: tuple[int, int], dtype: type
@@ -41,6 +41,16 @@ def test_astropy_reads_back_what_was_written_and_agrees_on_both_checksums(
         ours = hdus[0].header["DATASUM"]
         hdus[0].add_datasum(when="now")
         assert hdus[0].header["DATASUM"] == ours
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_transposed_view_gives_the_same_file_as_its_copy(tmp_path: Path, dtype: type) -> None:
+    image = np.random.default_rng(4).integers(0, 65536, (1501, 2003)).astype(dtype)
+    view = np.ascontiguousarray(image.T).T
+    assert not view.flags.c_contiguous
+    fits_file.write(tmp_path / "copy.fits", image, [])
+    fits_file.write(tmp_path / "view.fits", view, [])
+    assert (tmp_path / "copy.fits").read_bytes() == (tmp_path / "view.fits").read_bytes()
 
 
 def test_many_checksums_are_all_what_astropy_expects(tmp_path: Path) -> None:
