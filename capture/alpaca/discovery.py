@@ -41,8 +41,8 @@ def find_servers(
 ) -> Search:
     """Find servers at `hosts` and, with `broadcast`, on every network of this machine.
 
-    `seconds`: how long to listen on each network adapter. `timeout_s`: how long a server may take to tell
-    what it has. Raises BadInput for a host that is none; what does not answer is among the faults.
+    `seconds`: how long to listen on each network adapter, about. `timeout_s`: how long a server may take to
+    tell what it has. Raises BadInput for a host that is none; what does not answer is among the faults.
     """
     addresses = [server_address(host) for host in hosts]
     faults: list[str] = []
@@ -69,8 +69,8 @@ def find_servers(
 
 
 def _search(search: Callable[..., list[str]], seconds: float) -> list[str]:
-    """alpyca waits half of its time-out, then its time-out, for each question on each adapter."""
-    found = search(numquery=_QUESTIONS, timeout=seconds / 1.5 / _QUESTIONS)
+    """alpyca waits 1.5 times its time-out, with each question and for each address of this machine."""
+    found = search(numquery=_QUESTIONS, timeout=seconds / 3 / _QUESTIONS)
     return [str(address) for address in found]
 
 

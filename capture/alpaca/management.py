@@ -65,7 +65,9 @@ def server_address(text: str) -> str:
     host, colon, port = plain.rpartition(":")
     if not colon or plain.endswith("]"):
         host, port = plain, str(DEFAULT_PORT)
-    if not host.strip("[]") or any(c in host for c in "/@?# ") or not port.isdecimal():
+    bracketed = (host.startswith("["), host.endswith("]"))
+    name = host[1:-1] if all(bracketed) else host
+    if not name or bracketed == (True, False) or any(c in name for c in "/@?# []") or not port.isdecimal():
         raise BadInput(f"{text!r} is no address of a server; write host or host:port, as 192.168.1.20:11111")
     if not 0 < int(port) < 65536:
         raise BadInput(f"{text!r} has a port that does not exist; ports run from 1 to 65535")

@@ -16,6 +16,7 @@ import typer
 
 from capture.cli.by_hand import run_app
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
+from capture.cli.discover import discover
 from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
 from capture.cli.status import status_of
 from capture.cli.stopping import LeftAtOnce
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(run_app, name="run")
+app.command()(discover)
 
 
 def main() -> None:

@@ -213,7 +213,8 @@ def test_a_host_is_read_with_or_without_its_port(text: str, address: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":80", "host:port", "host:0", "host:70000", "a b", "host/0", "user@host"]
+    "text",
+    ["", ":80", "host:port", "host:0", "host:70000", "a b", "host/0", "user@host", "[::1", "::1]", "[]:80"],
 )
 def test_a_host_that_is_none_is_told(text: str) -> None:
     with pytest.raises(BadInput, match=r"is no address|does not exist"):
