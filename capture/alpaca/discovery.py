@@ -5,16 +5,15 @@ A server that listens on several adapters answers on each: it is told once, by i
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import ifaddr
 from alpaca import discovery as alpyca
 
+from capture.alpaca.at_once import at_once
 from capture.alpaca.management import FoundDevice, FoundServer, ask_server, server_address
-from capture.clock import stopwatch
 from capture.errors import DeviceError
 
 __all__ = ["FoundDevice", "FoundServer", "Search", "find_servers"]
@@ -51,14 +50,15 @@ def find_servers(
         if ipv6:
             searches["IPv6"] = partial(_search, alpyca.search_ipv6, seconds)
         limit_s = seconds * max(1, _adapter_addresses()) + _GRACE_S
-        for family, outcome in _in_parallel(searches, limit_s).items():
+        # alpyca lets whatever the system raises pass.
+        for family, outcome in at_once(searches, limit_s).items():
             if isinstance(outcome, list):
                 addresses += outcome
             elif family == "IPv4" or not isinstance(outcome, NotImplementedError):
                 faults.append(f"the search by {family} failed: {outcome}")
     questions = {address: partial(ask_server, address, timeout_s) for address in addresses}
     servers = []
-    for address, answer in _in_parallel(questions, timeout_s + _GRACE_S).items():
+    for address, answer in at_once(questions, timeout_s + _GRACE_S).items():
         if isinstance(answer, FoundServer):
             servers.append(answer)
         elif isinstance(answer, DeviceError):
@@ -79,29 +79,6 @@ def _adapter_addresses() -> int:
         return sum(len(adapter.ips) for adapter in ifaddr.get_adapters())
     except OSError:
         return 1
-
-
-def _in_parallel(work: Mapping[str, Callable[[], object]], limit_s: float) -> dict[str, object]:
-    """What each piece of work returned or raised, TimeoutError for one that is not done within `limit_s`."""
-    outcomes: dict[str, object] = {}
-
-    def do(name: str, piece: Callable[[], object]) -> None:
-        try:
-            outcomes[name] = piece()
-        # alpyca lets whatever the system raises pass; nothing of it may hide what else was found.
-        except Exception as error:
-            outcomes[name] = error
-
-    elapsed_s = stopwatch()
-    threads = [
-        threading.Thread(target=do, args=item, name=f"ask {item[0]}", daemon=True) for item in work.items()
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, limit_s - elapsed_s()))
-    late = TimeoutError(f"no end within {limit_s:g} s")
-    return {name: outcomes.get(name, late) for name in work}
 
 
 def _once_each(servers: Iterable[FoundServer]) -> list[FoundServer]:

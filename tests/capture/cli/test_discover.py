@@ -24,12 +24,6 @@ def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 QUICK = ("discover", "--seconds", "0.3")
 
 
-def test_it_explains_itself(nightcal: Nightcal) -> None:
-    ended = nightcal("discover", "--help")
-    assert (ended.status, ended.err) == (0, "")
-    assert "discover [OPTIONS] [HOSTS]" in ended.out
-
-
 def test_a_server_of_the_network_is_told_with_its_devices(
     nightcal: Nightcal, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
