@@ -57,11 +57,8 @@ def run_sky_flats(
             Want(here.spec(Kind.FLAT, 0.0, name).set_key(), wanted)
             for name in chosen_filters(chosen, here.filters)
         ]
-        if not wants:
-            raise BadInput(
-                f"{chosen.name} has no filter wheel: name its one filter in the camera's wheel first"
-            )
-        return Job("sky_flats", chosen.name, farm.site.night_of(now), window, tuple(wants))
+        bias_adu = farm.runners[chosen.name].bias_level_adu()
+        return Job("sky_flats", chosen.name, farm.site.night_of(now), window, tuple(wants), bias_adu)
 
     _run_by_hand(settings, chosen, job, as_json=as_json)
 

@@ -15,13 +15,15 @@ from capture.journal import Journal, Listener, jsonl_listener
 from capture.night.farm import NightResult, open_farm
 from capture.night.report import Check, write_report
 from capture.site import Twilight, Window
-from capture.store.archive import Archive
+from capture.store.archive import CATALOGUE, Archive
 from simulators import Observatory, check_master, demo_settings, serve
 
 NIGHT = date(2026, 11, 21)
 # Local noon there; what the Sun, the clouds and the observers do follows from the date and the site.
 _START = datetime.combine(NIGHT, time(22, 30), UTC)
 _MARKER = "nightcal-demo.toml"
+_JOURNAL = "journal.jsonl"
+_REPORT = "report.html"
 
 CONFIG = """\
 # The demonstration's farm: two telescopes under one roof. Written by `nightcal demo`.
@@ -98,10 +100,18 @@ def _make_room(folder: Path) -> None:
                 raise BadInput(
                     f"{folder} holds something that is no earlier demo; name another with --folder"
                 )
-            shutil.rmtree(folder)
+            _clear(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{folder} cannot be made ({error}); name another with --folder") from error
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier demo made, and nothing that somebody put beside it."""
+    for name in ("raw", "masters"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in (*folder.glob(f"{CATALOGUE}*"), folder / _JOURNAL, folder / _REPORT):
+        path.unlink(missing_ok=True)
 
 
 def _shortened(config: Config, *, short: bool) -> Config:
@@ -117,7 +127,7 @@ def _shortened(config: Config, *, short: bool) -> Config:
 def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
     journal = Journal(clock)
     journal.listen(printer)
-    journal.listen(jsonl_listener(config.storage.folder / "journal.jsonl"))
+    journal.listen(jsonl_listener(config.storage.folder / _JOURNAL))
     with open_farm(config, clock, journal) as farm:
         flats = config.rig[0].flats
         dusk = farm.site.twilight(NIGHT, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
@@ -161,7 +171,7 @@ def _conclude(
         ]
     frames = archive.catalogue.frames(night=result.night)
     wanted = len({(frame.rig, frame.spec.set_key()) for frame in frames})
-    report = write_report(archive, result.night, folder / "report.html", figures)
+    report = write_report(archive, result.night, folder / _REPORT, figures)
     show_table(
         "Masters against the simulator's truth (the figure that comes closest to its limit)",
         ("master", "frames", "figure", "measured", "truth", "verdict"),

@@ -70,11 +70,11 @@ class Runner:
 
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
-        level_adu = self._bias_level_adu()
-        return Job(block.sequence, self.rig.name, night, block.window, block.wants, level_adu)
+        bias_adu = self.bias_level_adu()
+        return Job(block.sequence, self.rig.name, night, block.window, block.wants, bias_adu)
 
-    def _bias_level_adu(self) -> float | None:
-        """The median of the newest good bias frame of this setup."""
+    def bias_level_adu(self) -> float | None:
+        """The median of the newest good bias frame of this setup; None while the library holds none."""
         spec = self.rig.spec(Kind.BIAS).set_key()
         rows = self.archive.catalogue.frames(rig=self.rig.name, spec=spec, good=True)
         return rows[-1].statistics.median_adu if rows else None
