@@ -36,7 +36,14 @@ class ClockError(NightcalError):
 
 
 class DeviceError(NightcalError):
-    """Raised when a device answers wrongly; the text names device, call and cause."""
+    """Raised when a device answers wrongly; the text names device, call and cause.
+
+    `sent`: whether the device may have got the call; False only where it provably did not.
+    """
+
+    def __init__(self, text: str, *, sent: bool = True) -> None:
+        super().__init__(text)
+        self.sent = sent
 
 
 class DeviceTimeout(DeviceError):

@@ -1,30 +1,33 @@
 """One HTTP exchange with an Alpaca device: the narrow seam to the hardware.
 
-A keep-alive connection and a lock per device, no proxies, no redirects, ids on every request. A GET is
-repeated once on a dropped connection, a PUT never. What crosses this file is checked: a reply is either
-its value or a typed error that names device, call, cause and remedy.
+No proxies, no redirects, ids on every request. A GET is repeated once on a dropped connection; a PUT only
+where it provably did not go out. What crosses this file is checked: a reply is either its value or a typed
+error that names device, call, cause and remedy.
+
+Each device has a kept connection for ordinary calls and one for images. What must never wait behind another
+call (abort, park, close), and the state that is read after it, takes a third, or a new one.
 """
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import os
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from capture.clock import stopwatch
-from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
+from capture.alpaca.connection import Connection, Deadline, NoHttp, Response
+from capture.clock import Clock, SimulatedClock
+from capture.errors import ClockError, DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
 
 T = TypeVar("T")
-Reader = Callable[[http.client.HTTPResponse], T]
+Reader = Callable[[Response], T]
 
 NOT_IMPLEMENTED = 0x400
+VALUE_NOT_SET = 0x402
 _ERROR_NAMES = {
     0x400: "not implemented by this device",
     0x401: "invalid value",
@@ -36,176 +39,321 @@ _ERROR_NAMES = {
     0x40C: "action not implemented",
     0x40E: "cancelled",
 }
+# These never wait behind another call of the same device ...
+_URGENT = frozenset({"abortexposure", "stopexposure", "park", "abortslew", "closeshutter", "haltcover"})
+# ... and neither do the looks at what has become of them.
+_STATES = frozenset({"camerastate", "atpark", "slewing", "shutterstatus", "coverstate", "imageready"})
+# Drivers that move something before they answer, although they should not.
+_SLOW = frozenset(
+    {
+        "abortslew", "closecover", "closeshutter", "connect", "connected", "disconnect", "findhome",
+        "opencover", "openshutter", "park", "position", "slewtoaltazasync", "slewtocoordinatesasync",
+        "tracking", "unpark",
+    }
+)  # fmt: skip
 _CLIENT_ID = (os.getpid() % 65535) + 1
 _transaction_ids = itertools.count(1)
+_DELAY = "x-simulated-delay"
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Real seconds on the wire, per kind of call."""
+    """Real seconds for the whole of a call, per kind of call; `device_connects_s` for the device's own part.
+
+    `slow_write_s`: for what moves something, which some drivers answer only when it has arrived.
+    """
 
     connect_s: float = 5.0
     read_s: float = 10.0
-    write_s: float = 30.0
+    write_s: float = 15.0
+    slow_write_s: float = 60.0
     image_s: float = 120.0
+    device_connects_s: float = 300.0
+
+    def of(self, method: str, member: str) -> float:
+        """The deadline of such a call, once connected."""
+        if method == "GET":
+            return self.read_s
+        return self.slow_write_s if member in _SLOW else self.write_s
 
 
-class _NoDelayConnection(http.client.HTTPConnection):
-    """A connection that sends small requests at once (Nagle costs 44 ms a call)."""
+class HttpRefusal(DeviceError):
+    """Raised for an HTTP status other than 200: the server does not know the call, or broke over it."""
 
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
-    def is_usable(self) -> bool:
-        """Whether the server has kept it open, and nothing lies in it that belongs to an earlier call."""
-        if self.sock is None:
-            return False
-        self.sock.settimeout(0)
-        try:
-            self.sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+
+class _Lane:
+    """A connection that is kept between calls, for one call at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.connection: Connection | None = None
+
+    def drop(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
 
 class Line:
-    """The connection to one device at `server` (host:port). Thread-safe: one exchange at a time."""
+    """The connections to one device at `server` (host:port). Thread-safe.
 
-    def __init__(self, server: str, device_type: str, number: int, timeouts: Timeouts | None = None) -> None:
+    `clock`: pays for the delays that simulators announce instead of sleeping; none are paid without one.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        device_type: str,
+        number: int,
+        timeouts: Timeouts | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.device = f"{device_type} {number} at {server}"
         self.timeouts = timeouts if timeouts is not None else Timeouts()
+        self.clock = clock
         self._server = server
+        self._host, _, port = server.rpartition(":")
+        self._host = self._host.strip("[]")
+        if not self._host or not port.isdecimal() or not server.isprintable() or " " in server:
+            raise DeviceError(f"{self.device} has no usable address; write host:port", sent=False)
+        self._port = int(port)
+        self._ordinary, self._urgent, self._images = _Lane(), _Lane(), _Lane()
+        self._urgent_lanes = {"PUT": (self._urgent,), "GET": (self._ordinary, self._urgent)}
         self._path = f"/api/v1/{device_type}/{number}/"
-        self._lock = threading.Lock()
-        self._connection: _NoDelayConnection | None = None
+        self._ids = f"ClientID={_CLIENT_ID}&ClientTransactionID="
+        # A zone means something on this machine only.
+        host = server.encode("ascii", "replace").decode().partition("%")
+        shown = f"{host[0]}]:{port}" if host[1] else host[0]
+        common = f" HTTP/1.1\r\nHost: {shown}\r\n"
+        self._tail = common + "Accept: application/json\r\n\r\n"
+        self._put_head = common + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+        self._image_tail = common + "Accept: "
 
     def get(self, member: str, **parameters: object) -> Any:
         """The member's Value. Raises DeviceError or one of its kinds."""
-        query = urlencode(self._ids() | {name: str(value) for name, value in parameters.items()})
-        path = f"{self._path}{member}?{query}"
-        reply = self._exchange("GET", member, path, None, {}, self.timeouts.read_s, self._json)
+        number, query = self._query(parameters)
+        request = f"GET {self._path}{member}?{query}{self._tail}".encode()
+        reply = self._json_call("GET", member, number, request)
         if "Value" not in reply:
             raise DeviceError(f"{self.device} answered {member} without a value")
         return reply["Value"]
 
     def put(self, member: str, **parameters: object) -> Any:
-        """Call or set the member; the reply's Value, None where it has none. Never sent twice."""
-        body = urlencode(self._ids() | {name: str(value) for name, value in parameters.items()}).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        path = self._path + member
-        return self._exchange("PUT", member, path, body, headers, self.timeouts.write_s, self._json).get(
-            "Value"
-        )
+        """Call or set the member; the reply's Value, None where it has none.
+
+        Never sent twice. After a DeviceTimeout or DeviceUnreachable with `sent` the device may have done it:
+        read its state.
+        """
+        number, body = self._query(parameters)
+        request = f"PUT {self._path}{member}{self._put_head}{len(body)}\r\n\r\n{body}".encode()
+        return self._json_call("PUT", member, number, request).get("Value")
 
     def fetch(self, member: str, accept: str, read: Reader[T]) -> T:
-        """GET a large body: `read` consumes the response while it streams."""
-        path = f"{self._path}{member}?{urlencode(self._ids())}"
-        return self._exchange("GET", member, path, None, {"Accept": accept}, self.timeouts.image_s, read)
+        """GET a large body: `read` consumes the response while it streams. Other calls go on meanwhile."""
+        number, query = self._query({})
+        request = f"GET {self._path}{member}?{query}{self._image_tail}{accept}\r\n\r\n".encode()
+
+        def checked(response: Response) -> T:
+            response.transaction = number
+            return read(response)
+
+        return self._exchange("GET", member, (self._images,), request, self.timeouts.image_s, checked)
 
     def close(self) -> None:
-        """Drop the connection; the next call makes a new one."""
-        with self._lock:
-            self._drop()
+        """Drop the connections; the next call makes a new one."""
+        for lane in (self._ordinary, self._urgent, self._images):
+            with lane.lock:
+                lane.drop()
 
-    def _ids(self) -> dict[str, str]:
-        return {"ClientID": str(_CLIENT_ID), "ClientTransactionID": str(next(_transaction_ids) % 2**31)}
+    def _query(self, parameters: dict[str, object]) -> tuple[int, str]:
+        """A new transaction's number, and the parameters with the ids as a query."""
+        number = next(_transaction_ids) % 2**31
+        query = f"{self._ids}{number}"
+        if parameters:
+            query += "&" + urlencode({name: str(value) for name, value in parameters.items()})
+        return number, query
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _open(self) -> _NoDelayConnection:
-        host, _, port = self._server.rpartition(":")
-        connection = _NoDelayConnection(host.strip("[]"), int(port), timeout=self.timeouts.connect_s)
+    def _json_call(self, method: str, member: str, number: int, request: bytes) -> dict[str, Any]:
+        lanes: tuple[_Lane, ...] = (self._ordinary,)
+        never_waits = False
+        if member in (_URGENT if method == "PUT" else _STATES):
+            lanes, never_waits = self._urgent_lanes[method], True
+        timeout_s = self.timeouts.of(method, member)
+        raw = self._exchange(
+            method, member, lanes, request, timeout_s, Response.read, never_waits=never_waits
+        )
         try:
-            connection.connect()
-        except OSError as error:
-            connection.close()
-            raise DeviceUnreachable(
-                f"{self.device} cannot be reached ({_cause(error)}); check that its server runs and that "
-                f"the address in the config is right"
-            ) from error
-        return connection
+            reply = json.loads(raw)
+        except ValueError as error:
+            raise DeviceError(f"{self.device} answered {member} with no valid JSON: {raw[:80]!r}") from error
+        if not isinstance(reply, dict):
+            raise DeviceError(f"{self.device} answered {member} with no Alpaca reply: {raw[:80]!r}")
+        echo = reply.get("ClientTransactionID", 0)
+        if echo not in (0, number):
+            self.check_echo(member, echo, number)
+        if error_number := reply.get("ErrorNumber", 0):
+            if not isinstance(error_number, int):
+                raise DeviceError(f"{self.device} answered {member} with the error number {error_number!r}")
+            self.check_error(member, error_number, str(reply.get("ErrorMessage", "")))
+        return reply
+
+    def check_echo(self, member: str, echo: object, number: int) -> None:
+        """Raise DeviceError when a reply names another transaction than the one asked; 0 names none."""
+        if echo in (0, number, str(number), None, "", "0"):
+            return
+        for lane in (self._ordinary, self._urgent, self._images):
+            if lane.lock.acquire(blocking=False):
+                lane.drop()
+                lane.lock.release()
+        raise DeviceError(
+            f"{self.device} answered {member} with the reply to another call (transaction {echo!r} "
+            f"instead of {number}); its server, or what stands between, mixes up its clients"
+        )
+
+    def check_error(self, member: str, number: int, message: str) -> None:
+        """Raise DeviceRefused unless the Alpaca error `number` is 0."""
+        if number:
+            meaning = _ERROR_NAMES.get(number, "driver error")
+            raise DeviceRefused(
+                f"{self.device} refused {member}: {message or meaning} (0x{number:X}, {meaning})", number
+            )
 
     def _exchange(
         self,
         method: str,
         member: str,
-        path: str,
-        body: bytes | None,
-        headers: dict[str, str],
+        lanes: tuple[_Lane, ...],
+        request: bytes,
         timeout_s: float,
         read: Reader[T],
+        *,
+        never_waits: bool = False,
     ) -> T:
-        elapsed_s = stopwatch()
-        with self._lock:
-            for attempt in (1, 2):
-                if self._connection is not None and not self._connection.is_usable():
-                    self._drop()
-                connection = self._connection = self._connection or self._open()
-                try:
-                    connection.sock.settimeout(max(0.01, timeout_s - elapsed_s()))
-                    connection.request(method, path, body, headers)
-                    response = connection.getresponse()
-                    self._check_status(member, response)
-                    value = read(response)
-                    if not response.isclosed():
-                        response.read()
-                    return value
-                except TimeoutError as error:
-                    self._drop()
-                    raise DeviceTimeout(
-                        f"{self.device} did not answer {method} {member} within {timeout_s:g} s"
-                    ) from error
-                except (OSError, http.client.HTTPException) as error:
-                    self._drop()
-                    # The server may have carried out a PUT before it broke off; a GET does no harm twice.
-                    if attempt == 1 and method == "GET":
-                        continue
-                    raise DeviceUnreachable(
-                        f"{self.device} broke off during {method} {member} ({_cause(error)})"
-                    ) from error
-                except DeviceError:
-                    # A refusal that was read to its end leaves the connection as good as before.
-                    if not response.isclosed():
-                        self._drop()
-                    raise
-                except BaseException:
-                    self._drop()
-                    raise
+        deadline = Deadline(timeout_s)
+        charge_s = 0.0
+
+        def handle(response: Response) -> T:
+            nonlocal charge_s
+            if _DELAY in response.headers:
+                delay_s = self._delay_s(response.headers[_DELAY])
+                charge_s = min(delay_s, timeout_s)
+                if delay_s >= timeout_s:
+                    raise TimeoutError
+            self._check_status(member, response)
+            return read(response)
+
+        lane = self._take(method, member, lanes, deadline, never_waits)
+        try:
+            return self._on(lane, method, member, request, deadline, handle)
+        finally:
+            if lane not in (self._ordinary, self._urgent, self._images):
+                lane.drop()
+            lane.lock.release()
+            # Only now: whoever sleeps in simulated time with a lock in his hand may stop it for ever.
+            if charge_s and self.clock is not None:
+                self.clock.sleep(charge_s)
+
+    def _take(
+        self, method: str, member: str, lanes: tuple[_Lane, ...], deadline: Deadline, never_waits: bool
+    ) -> _Lane:
+        """The first lane that is free, or else a new one where it must not wait, or the last one in time."""
+        for lane in lanes:
+            if lane.lock.acquire(blocking=False):
+                return lane
+        lane = _Lane() if never_waits else lanes[-1]
+        if not lane.lock.acquire(timeout=deadline.seconds):
+            raise DeviceTimeout(
+                f"{self.device} was busy with another call for {deadline.seconds:g} s, so {method} {member} "
+                f"was not sent",
+                sent=False,
+            )
+        return lane
+
+    def _delay_s(self, text: str) -> float:
+        """What a simulator says that its reply would have taken, where the clock keeps this thread's time."""
+        if not isinstance(self.clock, SimulatedClock):
+            return 0.0
+        try:
+            self.clock.me()
+            return max(0.0, float(text))
+        except (ClockError, ValueError):
+            return 0.0
+
+    def _on(
+        self, lane: _Lane, method: str, member: str, request: bytes, deadline: Deadline, read: Reader[T]
+    ) -> T:
+        for last_attempt in (False, True):
+            if lane.connection is not None and not lane.connection.is_usable():
+                lane.drop()
+            fresh = lane.connection is None
+            connection = lane.connection = lane.connection or self._open(deadline)
+            done = False
+            try:
+                connection.send(request, deadline)
+                response = connection.receive(deadline)
+                value = read(response)
+                done = response.drain()
+                return value
+            except TimeoutError as error:
+                raise self._timeout(method, member, deadline.seconds, sent=connection.sent_any) from error
+            except OSError as error:
+                # The server may have carried out a PUT before it broke off; a GET does no harm twice.
+                harmless = method == "GET" or (not fresh and not connection.sent_any)
+                if harmless and not last_attempt:
+                    continue
+                raise DeviceUnreachable(
+                    f"{self.device} broke off during {method} {member} ({_cause(error)}); look whether its "
+                    f"server is still running",
+                    sent=connection.sent_any,
+                ) from error
+            except NoHttp as error:
+                raise DeviceError(
+                    f"{self.device} answered {member} with {error}: it may be no Alpaca server"
+                ) from error
+            except DeviceError:
+                # A refusal that was read to its end leaves the connection as good as before.
+                done = response.ended and response.stays
+                raise
+            finally:
+                if not done:
+                    lane.drop()
         raise AssertionError("the second attempt returns or raises")
 
-    def _check_status(self, member: str, response: http.client.HTTPResponse) -> None:
+    def _timeout(self, method: str, member: str, timeout_s: float, *, sent: bool) -> DeviceTimeout:
+        return DeviceTimeout(
+            f"{self.device} did not answer {method} {member} within {timeout_s:g} s; look whether its server "
+            f"or its driver hangs",
+            sent=sent,
+        )
+
+    def _open(self, deadline: Deadline) -> Connection:
+        try:
+            seconds = min(self.timeouts.connect_s, deadline.left_s())
+            return Connection(self._host, self._port, Deadline(seconds))
+        except OSError as error:
+            raise DeviceUnreachable(
+                f"{self.device} cannot be reached ({_cause(error)}); check that its server runs and that "
+                f"the address in the config is right",
+                sent=False,
+            ) from error
+
+    def _check_status(self, member: str, response: Response) -> None:
         if response.status == 200:
             return
-        text = response.read(300).decode("utf-8", "replace").strip()
-        raise DeviceError(f"{self.device} answered {member} with HTTP {response.status}: {text or 'no text'}")
-
-    def _json(self, response: http.client.HTTPResponse) -> dict[str, Any]:
-        raw = response.read()
-        try:
-            reply = json.loads(raw)
-        except ValueError as error:
-            raise DeviceError(f"{self.device} sent no valid JSON: {raw[:80]!r}") from error
-        if not isinstance(reply, dict):
-            raise DeviceError(f"{self.device} sent JSON that is no Alpaca reply: {raw[:80]!r}")
-        number = reply.get("ErrorNumber", 0)
-        self.check_error(number if isinstance(number, int) else -1, str(reply.get("ErrorMessage", "")))
-        return reply
-
-    def check_error(self, number: int, message: str) -> None:
-        """Raise DeviceRefused unless the Alpaca error `number` is 0."""
-        if number:
-            meaning = _ERROR_NAMES.get(number, "driver error")
-            raise DeviceRefused(
-                f"{self.device} refused: {message or meaning} (0x{number:X}, {meaning})", number
-            )
+        text = ""
+        if response.length is None or response.length <= 1 << 16:
+            text = " ".join(response.read().decode("utf-8", "replace").split())[:300]
+        raise HttpRefusal(
+            f"{self.device} answered {member} with HTTP {response.status}: {text or 'no text'}",
+            response.status,
+        )
 
 
 def _cause(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return text.removeprefix("[Errno 111] ").lower() if isinstance(error, ConnectionRefusedError) else text
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return str(error) or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -6,7 +6,7 @@ from math import acos, atan2, cos, degrees, hypot, radians, sin
 
 from capture.alpaca.devices import Telescope, optional
 from capture.clock import Clock
-from capture.errors import DeviceError
+from capture.errors import DeviceError, DeviceTimeout
 from capture.rig.patience import Patience
 from capture.site import Site
 
@@ -84,7 +84,12 @@ class Mount:
         """Park where the mount can, and wait for it."""
         if not optional(lambda: self._telescope.CanPark) or self._telescope.AtPark:
             return
-        self._telescope.Park()
+        try:
+            self._telescope.Park()
+        except DeviceTimeout as timeout:
+            # Some mounts answer when they are parked: it is asked, and not told again.
+            if not timeout.sent:
+                raise
         self._patience.wait("parking", lambda: bool(self._telescope.AtPark), _SLEW_DEADLINE_S)
 
     def to_ra_dec(self, altitude_deg: float, azimuth_deg: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from capture.alpaca.devices import Camera, CoverCalibrator, CoverStatus, FilterWheel, Telescope
 from capture.clock import Clock
 from capture.config import RigConfig
-from capture.errors import BadInput, DeviceError, Preempted, Unsafe
+from capture.errors import BadInput, DeviceError, DeviceTimeout, Preempted, Unsafe
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
 from capture.journal import Journal
@@ -122,7 +122,12 @@ class Rig:
         slot = self._filters.index(name)
         # Asked every time: another client, or a hand, may have turned it since.
         if wheel.Position != slot:
-            wheel.Position = slot
+            try:
+                wheel.Position = slot
+            except DeviceTimeout as timeout:
+                # Some wheels answer when they have arrived; told twice, they would start anew.
+                if not timeout.sent:
+                    raise
             self.patience.wait(
                 f"the wheel's way to {name}", lambda: wheel.Position == slot, _WHEEL_DEADLINE_S
             )

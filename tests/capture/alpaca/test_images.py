@@ -37,7 +37,7 @@ def image_bytes(
 ) -> bytes:
     """ImageBytes of a picture, [x, y] with y fastest; what is given replaces what would be right."""
     height, width = rows.shape
-    header = (version, error, 1, 1, start, 2, wire_type, rank, *(shape or (width, height, 0)))
+    header = (version, error, 0, 1, start, 2, wire_type, rank, *(shape or (width, height, 0)))
     if data is None:
         data = rows.T.astype(WIRE_TYPES.get(wire_type, "<u2")).tobytes()
     return struct.pack("<11i", *header) + bytes(start - 44) + data
@@ -48,7 +48,7 @@ def sends(fake: FakeServer, body: bytes, **more: int | bool) -> None:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES)
-def test_every_wire_type_arrives_as_uint16_with_y_as_the_row(
+def test_every_wire_type_arrives_as_uint16_in_the_order_sent(
     fake: FakeServer, line: Line, wire_type: int
 ) -> None:
     rows = picture()
@@ -56,31 +56,31 @@ def test_every_wire_type_arrives_as_uint16_with_y_as_the_row(
     image = fetch_image(line, WIDTH, HEIGHT)
     assert image.dtype == np.uint16
     assert image.flags.c_contiguous
-    np.testing.assert_array_equal(image, rows)
+    np.testing.assert_array_equal(image.T, rows)
 
 
-def test_a_pixel_at_x_and_y_lies_in_row_y_and_column_x(fake: FakeServer, line: Line) -> None:
+def test_a_pixel_at_x_and_y_lies_there_in_the_order_sent(fake: FakeServer, line: Line) -> None:
     rows = np.zeros((700, 600), np.uint16)
     rows[650, 20] = 1000
     sends(fake, image_bytes(rows))
     image = fetch_image(line, 600, 700)
-    assert np.argwhere(image).tolist() == [[650, 20]]
+    assert np.argwhere(image).tolist() == [[20, 650]]
 
 
 def test_json_is_taken_where_a_server_knows_no_image_bytes(fake: FakeServer, line: Line) -> None:
     fake.always(Answer(json.dumps({"Type": 2, "Rank": 2, "Value": picture().T.tolist()}).encode()))
-    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture())
+    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
 
 
 def test_a_content_type_with_parameters_is_understood(fake: FakeServer, line: Line) -> None:
     content_type = "application/ImageBytes; charset=utf-8"
     fake.always(Answer(image_bytes(picture()), content_type=content_type))
-    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture())
+    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
 
 
 def test_data_may_begin_later_than_the_header_ends(fake: FakeServer, line: Line) -> None:
     sends(fake, image_bytes(picture(), start=64))
-    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture())
+    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
 
 
 @pytest.mark.parametrize("highest", [65535, 65536])
@@ -89,7 +89,7 @@ def test_wide_integers_are_narrowed_only_when_they_fit(fake: FakeServer, line: L
     rows[1, 2] = highest
     sends(fake, image_bytes(rows, 2))
     if highest <= 65535:
-        assert fetch_image(line, WIDTH, HEIGHT)[1, 2] == highest
+        assert fetch_image(line, WIDTH, HEIGHT)[2, 1] == highest
     else:
         with pytest.raises(DeviceError, match="from 0 to 65536, which do not fit 16 bits"):
             fetch_image(line, WIDTH, HEIGHT)
@@ -200,4 +200,4 @@ def test_the_line_works_on_after_a_bad_image(fake: FakeServer, line: Line) -> No
     with pytest.raises(DeviceError):
         fetch_image(line, WIDTH, HEIGHT)
     sends(fake, image_bytes(picture()))
-    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture())
+    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
