@@ -6,14 +6,12 @@ nothing of what it says is believed unread.
 
 from __future__ import annotations
 
-import http.client
-import io
 import json
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from capture.alpaca.connection import Connection, Deadline, NoHttp
 from capture.clock import stopwatch
 from capture.errors import BadInput, DeviceError, DeviceTimeout, DeviceUnreachable
 
@@ -155,17 +153,18 @@ class _Server:
     def get(self, path: str, at_most_s: float = float("inf")) -> dict[str, Any]:
         """The JSON object that a GET answers. Raises DeviceUnreachable, DeviceTimeout, DeviceError."""
         left_s = min(self._timeout_s - self._elapsed_s(), at_most_s)
-        elapsed_s = stopwatch()
         try:
-            status, body = _exchange(self.address, path, lambda: left_s - elapsed_s())
+            status, body = _exchange(self.address, path, Deadline(left_s))
         except TimeoutError as error:
             raise DeviceTimeout(f"{self} did not answer within {self._timeout_s:g} s") from error
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
-            cause = str(getattr(error, "strerror", None) or error) or type(error).__name__
+        except OSError as error:
+            cause = str(error.strerror or error) or type(error).__name__
             raise DeviceUnreachable(
                 f"{self} cannot be reached ({cause[:1].lower()}{cause[1:]}); check that it runs and that no "
                 f"firewall is in between"
             ) from error
+        except NoHttp as error:
+            raise DeviceError(f"{self} answered {path} with {error}") from error
         if status != 200:
             raise DeviceError(f"{self} answered {path} with HTTP {status}")
         try:
@@ -177,52 +176,20 @@ class _Server:
         return reply
 
 
-class _Bytes(io.RawIOBase):
-    """What a socket receives until the deadline of the whole reply: no server can stretch it by dripping."""
-
-    def __init__(self, received_from: socket.socket, left_s: Callable[[], float]) -> None:
-        self._socket = received_from
-        self._left_s = left_s
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(_positive(self._left_s()))
-        return self._socket.recv_into(buffer)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """The name under which http.client asks a socket for its bytes."""
-        return io.BufferedReader(self)
-
-
-def _exchange(address: str, path: str, left_s: Callable[[], float]) -> tuple[int, bytes]:
+def _exchange(address: str, path: str, deadline: Deadline) -> tuple[int, bytes]:
     """One GET on a connection of its own: no proxy, no redirect, at most 1 MB."""
     host, _, port = address.rpartition(":")
     plain = host.strip("[]")
     # A scope (fe80::1%eth0) means something to this machine only.
     name = f"[{plain.partition('%')[0]}]" if ":" in plain else plain
-    head = (
-        f"GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
-    )
-    with socket.create_connection((plain, int(port)), _positive(left_s())) as connection:
-        connection.settimeout(_positive(left_s()))
-        connection.sendall(head.encode("ascii"))
-        reply = http.client.HTTPResponse(_Bytes(connection, left_s), method="GET")  # type: ignore[arg-type]
-        with reply:
-            reply.begin()
-            body = reply.read(_LARGEST_REPLY + 1)
-            if len(body) > _LARGEST_REPLY:
-                raise http.client.HTTPException("its reply is longer than 1 MB")
-            if reply.length:
-                raise http.client.HTTPException("its reply is cut short")
-            return reply.status, body
-
-
-def _positive(seconds: float) -> float:
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
+    lines = (f"GET {path} HTTP/1.1", f"Host: {name}:{port}", "Accept: application/json", "Connection: close")
+    connection = Connection(plain, int(port), deadline)
+    try:
+        connection.send("".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii", "replace"), deadline)
+        reply = connection.receive(deadline)
+        return reply.status, reply.read(_LARGEST_REPLY)
+    finally:
+        connection.close()
 
 
 def _text(value: object) -> str:

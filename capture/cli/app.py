@@ -17,6 +17,8 @@ import typer
 from capture.cli.by_hand import run_app
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
 from capture.cli.discover import discover
+from capture.cli.doctor import doctor
+from capture.cli.init import init
 from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
 from capture.cli.status import status_of
 from capture.cli.stopping import LeftAtOnce
@@ -38,6 +40,8 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.command()(discover)
+app.command()(init)
+app.command()(doctor)
 
 
 def main() -> None:

@@ -158,8 +158,8 @@ def test_a_server_without_management_is_asked_for_each_device(fake: FakeServer) 
         (Answer(status=302, headers=(("Location", "http://127.0.0.1:9/"),)), "is no Alpaca server"),
         (Answer(b"[" * 100_000), "is no Alpaca server"),
         (value([2]), "speaks the Alpaca versions [2]"),
-        (Answer(b" " * (2 << 20)), "longer than 1 MB"),
-        (Answer(b"{}", length=10, hang_up=True), "cut short"),
+        (Answer(b" " * (2 << 20)), "is no Alpaca server"),
+        (Answer(b"{}", length=10, hang_up=True), "bytes too early"),
         (None, "cannot be reached"),
     ],
 )
