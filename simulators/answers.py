@@ -22,8 +22,6 @@ _TYPE_NAMES = {
     "safetymonitor": "SafetyMonitor",
     "telescope": "Telescope",
 }
-# Alpaca answers a wrong method of its own two and their like with 400; others are HTTP's business.
-_METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
 
 class Answers:
@@ -37,8 +35,6 @@ class Answers:
         """Return the reply to a call."""
         parts = call.path.split("/")
         try:
-            if call.method not in _METHODS:
-                return Reply(405, TEXT, f"{call.method} is not allowed".encode(), {"Allow": "GET, PUT"})
             if len(parts) == 6 and parts[1] == "api":
                 return self._device_call(call, parts)
             return self._other(call, parts)
@@ -148,6 +144,7 @@ class Answers:
             raise BadRequest(f"{call.path} is no management call")
         parameters = {k.lower(): v for k, v in call.parameters.items()}
         client = _transaction(parameters, "clienttransactionid")
+        _transaction(parameters, "clientid")
         return self._json(client, 0, "", f'"Value":{json.dumps(value)},')
 
     def _setup(self, parts: list[str]) -> Reply:

@@ -100,22 +100,66 @@ def read_request(connection: socket.socket, pending: bytes) -> tuple[Call, bool,
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     keep = headers.get("connection", "").lower() != "close" and words[2] != "HTTP/1.0"
-    length_text = headers.get("content-length", "0")
-    if "transfer-encoding" in headers or not length_text.isdigit() or int(length_text) > _MAX_BODY:
-        return Call("", "a body must have a Content-Length of at most 1 MiB", {}), False, b""
-    length = int(length_text)
-    if length > len(pending) and headers.get("expect", "").lower() == "100-continue":
-        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    while len(pending) < length:
-        more = connection.recv(65_536)
-        if not more:
-            # A body that was cut short must never be carried out.
-            return None
-        pending += more
-    body, pending = pending[:length], pending[length:]
+    source = _Source(connection, pending)
+    try:
+        body = _read_body(source, headers)
+    except ValueError as error:
+        return Call("", str(error), {}), False, b""
+    except EOFError:
+        # A body that was cut short must never be carried out.
+        return None
     path, _, query = words[1].partition("?")
     text = query if words[0] == "GET" else body.decode("utf-8", "replace")
     parameters = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
     device, _, member = path.removeprefix("/api/v1/").rpartition("/")
     call = Call(words[0], path, parameters, headers.get("accept", ""), device, member, body)
-    return call, keep, pending
+    return call, keep, source.pending
+
+
+class _Source:
+    """What comes from a connection, in the pieces that are wanted. Raises EOFError at its end."""
+
+    def __init__(self, connection: socket.socket, pending: bytes) -> None:
+        self.connection = connection
+        self.pending = pending
+
+    def take(self, size: int) -> bytes:
+        while len(self.pending) < size:
+            self._more()
+        taken, self.pending = self.pending[:size], self.pending[size:]
+        return taken
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self.pending:
+            if len(self.pending) > _MAX_HEAD:
+                raise ValueError("a chunk's head is too long")
+            self._more()
+        taken, _, self.pending = self.pending.partition(b"\r\n")
+        return taken
+
+    def _more(self) -> None:
+        more = self.connection.recv(65_536)
+        if not more:
+            raise EOFError
+        self.pending += more
+
+
+def _read_body(source: _Source, headers: dict[str, str]) -> bytes:
+    """Raises ValueError for a body that is announced in no known way or too long."""
+    coding = headers.get("transfer-encoding", "").lower()
+    length = headers.get("content-length", "0")
+    if coding not in ("", "chunked") or not length.isdigit() or int(length) > _MAX_BODY:
+        raise ValueError("a body must have a Content-Length of at most 1 MiB, or be chunked")
+    if headers.get("expect", "").lower() == "100-continue":
+        source.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if not coding:
+        return source.take(int(length))
+    body = b""
+    while size := int(source.line().partition(b";")[0], 16):
+        if not 0 < size <= _MAX_BODY - len(body):
+            raise ValueError("a body must not be longer than 1 MiB")
+        body += source.take(size)
+        source.take(2)
+    while source.line():
+        pass
+    return body
