@@ -126,8 +126,8 @@ def main() -> None:
     sensors = {"16.8": SENSORS["16.8"]} if arguments.quick else SENSORS
     sizes = {f"{mp}_{kind}": Size(*sensor, kind) for mp, sensor in sensors.items() for kind in WIRE_TYPES}
     results: dict[str, float] = {}
-    print(f"{'':12} {'socket ms':>10} {'ours ms':>9} {'alpyca ms':>10} {'ours/socket':>12} {'alpyca/ours':>12} "
-          f"{'ours mem':>9} {'alpyca mem':>11}")  # fmt: skip
+    titles = ("socket ms", "ours ms", "alpyca ms", "ours/socket", "alpyca/ours", "ours mem", "alpyca mem")
+    print(" " * 12 + "".join(f"{title:>12}" for title in titles))
     with running(list(sizes.values())) as port:
         for number, (name, size) in enumerate(sizes.items()):
             took = seconds(port, number, size, 5 if arguments.quick else 9)
@@ -140,9 +140,9 @@ def main() -> None:
             }
             results |= {f"{key}_{name}": round(value, 3) for key, value in row.items()}
             results |= {f"{client}_ms_{name}": round(took[client] * 1000, 1) for client in took}
-            print(f"{name:12} {took['socket'] * 1000:10.1f} {took['ours'] * 1000:9.1f} {took['alpyca'] * 1000:10.1f} "
-                  f"{row['socket_ratio']:12.2f} {row['alpyca_ratio']:12.1f} {peak['ours']:9.2f} "
-                  f"{peak['alpyca']:11.2f}")  # fmt: skip
+            ms = [took[client] * 1000 for client in CLIENTS]
+            figures = (*ms, row["socket_ratio"], row["alpyca_ratio"], peak["ours"], peak["alpyca"])
+            print(f"{name:12}" + "".join(f"{figure:12.2f}" for figure in figures))
     print(f"aims: ours/socket <= {AIMS['socket_ratio']}, alpyca/ours >= {AIMS['alpyca_ratio']:g}, "
           f"memory <= {AIMS['memory_ratio']} of the final array")  # fmt: skip
     if arguments.json:

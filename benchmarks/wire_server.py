@@ -70,8 +70,8 @@ def _serve(connection: socket.socket, bodies: list[tuple[bytes, memoryview]]) ->
             if kind == b"telescope" and int(number) == HUNG:
                 time.sleep(1e6)
             ids = dict(pair.split(b"=") for pair in query.split(b"&"))
-            body = b'{"Value":true,"ClientTransactionID":%b,"ServerTransactionID":1,"ErrorNumber":0,"ErrorMessage":""}'
-            body %= ids[b"ClientTransactionID"]
+            body = b'{"Value":true,"ClientTransactionID":%b,' % ids[b"ClientTransactionID"]
+            body += b'"ServerTransactionID":1,"ErrorNumber":0,"ErrorMessage":""}'
             if kind == b"telescope" and int(number) == DRIPPING:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
                 while True:
