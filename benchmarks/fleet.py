@@ -4,8 +4,8 @@
 
 Fifty devices are polled, each ten times a second by a thread of its own; one never answers and one drips a
 byte each 50 ms. `others_p99_ms` is of the 48 others (aim < 50). Beside it the same with alpyca, a question
-that is not answered by the end counted as long as it has waited. `get_ratio` is how many times longer alpyca takes
-for a small GET on a kept connection (aim >= 5).
+that is not answered by the end counted as long as it has waited. `get_ratio` is how many times longer alpyca
+takes for a small GET on a kept connection (aim >= 5).
 """
 
 from __future__ import annotations

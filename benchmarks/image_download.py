@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="16.8 MP alone, 5 downloads each instead of 9")
+    parser.add_argument("--quick", action="store_true", help="16.8 MP alone, 9 downloads each instead of 15")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--peak", nargs=6, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -130,7 +130,7 @@ def main() -> None:
     print(" " * 12 + "".join(f"{title:>12}" for title in titles))
     with running(list(sizes.values())) as port:
         for number, (name, size) in enumerate(sizes.items()):
-            took = seconds(port, number, size, 5 if arguments.quick else 9)
+            took = seconds(port, number, size, 9 if arguments.quick else 15)
             final_bytes = size.width * size.height * 2
             peak = {c: peak_bytes(port, number, size, c) / final_bytes for c in ("ours", "alpyca")}
             row = {
