@@ -6,12 +6,15 @@ import argparse
 import signal
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from queue import SimpleQueue
 
 from capture.clock import SystemClock
 from simulators.demo import demo_settings
 from simulators.discovery import DISCOVERY_PORT, Responder
+from simulators.faults import Fault, read_faults
 from simulators.observatory import Observatory
 from simulators.server import serve
 
@@ -35,6 +38,15 @@ def _positive(text: str) -> float:
     return value
 
 
+def _faults(name: str) -> list[Fault]:
+    try:
+        return read_faults(Path(name).read_bytes())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error.strerror}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulators", description="Serve a simulated observatory over ASCOM Alpaca."
@@ -45,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="another sky and other sensors (default 1)")
     parser.add_argument("--start", type=_moment, help="the time to begin at, ISO, UTC (default: now)")
     parser.add_argument("--size", type=int, default=1024, help="pixels along a sensor's side (default 1024)")
+    parser.add_argument("--platform", type=int, choices=(6, 7), default=7, help="ASCOM Platform (default 7)")
+    parser.add_argument(
+        "--faults", type=_faults, default=[], metavar="FILE.json", help="faults, see simulators/faults.py"
+    )
     parser.add_argument("--discovery", action="store_true", help=f"answer on UDP {DISCOVERY_PORT}")
     return parser
 
@@ -58,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     clock = SystemClock(rate=options.rate, start=options.start)
     # The night's script hangs on the local noon before now, so that any start sees the demo's weather.
     night = (clock.now() + _LOCAL - timedelta(hours=12)).date()
-    observatory = Observatory(clock, demo_settings(options.seed, options.size, options.size, night))
+    demo = demo_settings(options.seed, options.size, options.size, night)
+    observatory = Observatory(clock, replace(demo, platform=options.platform, faults=tuple(options.faults)))
     # Of all ways to wait only this one may be ended from a signal handler without a risk of deadlock.
     signals: SimpleQueue[int] = SimpleQueue()
     with ExitStack() as stack:
@@ -81,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for device in observatory.devices.values():
             print(f"  {device.address:22} {device.name}")
+        for fault in observatory.faults.list():
+            print(f"  fault: {fault.kind} at {fault.device} {fault.member} from call {fault.after} on")
         sys.stdout.flush()
         signals.get()
     print("ended")

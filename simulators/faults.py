@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -113,12 +113,12 @@ class Fault:
 
 @dataclass
 class Armed:
-    """A fault at work: how many calls it has seen and spoilt, and what it has kept of the first."""
+    """A fault at work: how many calls it has seen and spoilt; what stuck members said at first."""
 
     fault: Fault
     seen: int = 0
     struck: int = 0
-    kept: Any = None
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def in_force(self) -> bool:
         """Whether the last call that it has seen is one to be spoilt."""
@@ -179,13 +179,14 @@ class Faults:
 
     def stuck(self, device: str) -> dict[str, Any]:
         """Return the members of a device that are stuck now with what they say, for its DeviceState."""
-        return {
-            a.fault.member: a.kept
-            for a in self.armed
-            if a.fault.kind == "stuck"
-            and a.kept is not None
-            and a.fault.matches("GET", device, a.fault.member)
-        }
+        said: dict[str, Any] = {}
+        for armed in self.armed:
+            fault = armed.fault
+            if fault.kind == "stuck" and fault.value is not None and armed.seen == 0 and fault.after == 1:
+                said |= {fault.member: fault.value} if fault.matches("GET", device, fault.member) else {}
+            if armed.in_force():
+                said |= {member: value for (of, member), value in armed.kept.items() if of == device}
+        return said
 
     def deafened(self) -> bool:
         """Whether the server must not listen now."""

@@ -172,7 +172,8 @@ class Server:
         return call, reply
 
     def _spoilt(self, armed: Armed, call: Call) -> Reply:
-        reply = self._answers.answer(call) if armed.fault.does else self._answers.pretend(call)
+        does = armed.fault.does or call.method == "GET"
+        reply = self._answers.answer(call) if does else self._answers.pretend(call)
         spoil(armed, call, reply, self._simulated)
         if armed.fault.kind == "deaf":
             self._hear_or_not()

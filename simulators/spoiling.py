@@ -16,7 +16,7 @@ from typing import Any
 from capture.clock import stopwatch
 from simulators.faults import Armed, Fault
 from simulators.images import Header, header_of, with_header
-from simulators.wire import IMAGE_BYTES, TEXT, Call, Reply
+from simulators.wire import IMAGE_BYTES, JSON, TEXT, Call, Reply
 
 DELAY_HEADER = "X-Simulated-Delay"
 FOR_EVER_S = 1e9
@@ -30,7 +30,7 @@ def spoil(armed: Armed, call: Call, reply: Reply, simulated: bool) -> None:
         _ON_THE_WAY[fault.kind](fault, reply, simulated)
     elif fault.kind in _OTHERWISE:
         _OTHERWISE[fault.kind](fault, reply)
-    elif reply.status == 200:
+    elif reply.status == 200 and reply.content_type in (JSON, IMAGE_BYTES):
         _spoil_words(armed, call, reply)
 
 
@@ -183,20 +183,20 @@ _OTHERWISE: dict[str, Callable[[Fault, Reply], None]] = {
 
 def _spoil_words(armed: Armed, call: Call, reply: Reply) -> None:
     if reply.content_type == IMAGE_BYTES:
-        reply.body = _spoil_image(armed, reply.body)
+        reply.body = _spoil_image(armed, call, reply.body)
         return
     answer = json.loads(reply.body)
     _spoil_answer(armed, call, answer)
     reply.body = json.dumps(answer).encode()
 
 
-def _spoil_image(armed: Armed, body: bytes) -> bytes:
+def _spoil_image(armed: Armed, call: Call, body: bytes) -> bytes:
     fault, header = armed.fault, header_of(body)
     match fault.kind:
         case "stuck":
-            if header.error == 0 and armed.kept is None:
-                armed.kept = body
-            return with_header(armed.kept, _same_call(header, header_of(armed.kept))) if armed.kept else body
+            # Kept apart from what the same member says in JSON, and from what DeviceState has.
+            kept = armed.kept.setdefault((IMAGE_BYTES, call.path), body) if header.error == 0 else body
+            return with_header(kept, header_of(kept)._replace(client=header.client, server=header.server))
         case "error":
             gone = Header(1, fault.number, header.client, header.server, len(header) * 4, 0, 0, 0, 0, 0, 0)
             return with_header(body[: len(header) * 4], gone) + b"the driver has failed"
@@ -216,18 +216,14 @@ def _spoil_image(armed: Armed, body: bytes) -> bytes:
             return body
 
 
-def _same_call(now: Header, kept: Header) -> Header:
-    return kept._replace(client=now.client, server=now.server)
-
-
 def _spoil_answer(armed: Armed, call: Call, answer: dict[str, Any]) -> None:
     fault = armed.fault
     match fault.kind:
         case "stuck" if call.method == "GET":
-            if armed.kept is None:
-                armed.kept = answer.get("Value") if fault.value is None else fault.value
-            if armed.kept is not None:
-                answer["Value"], answer["ErrorNumber"], answer["ErrorMessage"] = armed.kept, 0, ""
+            said = answer.get("Value") if fault.value is None else fault.value
+            if said is not None:
+                answer["Value"] = armed.kept.setdefault((call.device, call.member), said)
+                answer["ErrorNumber"], answer["ErrorMessage"] = 0, ""
         case "error":
             answer.pop("Value", None)
             answer["ErrorNumber"], answer["ErrorMessage"] = fault.number, "the driver has failed"

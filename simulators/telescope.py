@@ -39,10 +39,6 @@ class Telescope(Device):
         "canunpark": True,
         "cansetpark": True,
         "cansettracking": True,
-        "canslew": True,
-        "canslewasync": True,
-        "canslewaltaz": True,
-        "canslewaltazasync": True,
         "cansync": False,
         "cansyncaltaz": False,
         "canpulseguide": False,
@@ -84,6 +80,16 @@ class Telescope(Device):
         self._target_ra_h: float | None = None
         self._target_dec_deg: float | None = None
         self._home_at: float | None = None
+
+    @get("canslew")
+    @get("canslewasync")
+    def _slews_to_ra_dec(self) -> bool:
+        return self._rig.settings.slews != "alt_az"
+
+    @get("canslewaltaz")
+    @get("canslewaltazasync")
+    def _slews_to_alt_az(self) -> bool:
+        return self._rig.settings.slews != "ra_dec"
 
     def _free(self) -> float:
         """Return now; raise when the mount is parked."""
@@ -160,6 +166,8 @@ class Telescope(Device):
     @put("slewtoaltaz", "Azimuth", "Altitude")
     @put("slewtoaltazasync", "Azimuth", "Altitude")
     def _slew_alt_az(self, azimuth_deg: float, altitude_deg: float) -> None:
+        if not self._slews_to_alt_az():
+            raise not_implemented("SlewToAltAz")
         if not (0 <= azimuth_deg <= 360 and -90 <= altitude_deg <= 90):
             raise invalid(f"Azimuth {azimuth_deg}, Altitude {altitude_deg} deg: no such direction")
         now = self._free()
@@ -170,6 +178,8 @@ class Telescope(Device):
     @put("slewtocoordinates", "RightAscension", "Declination")
     @put("slewtocoordinatesasync", "RightAscension", "Declination")
     def _slew_coordinates(self, ra_h: float, dec_deg: float) -> None:
+        if not self._slews_to_ra_dec():
+            raise not_implemented("SlewToCoordinates")
         self._check(ra_h, dec_deg)
         now = self._free()
         if not self._mount.tracking(now):
@@ -180,6 +190,8 @@ class Telescope(Device):
     @put("slewtotarget")
     @put("slewtotargetasync")
     def _slew_target(self) -> None:
+        if not self._slews_to_ra_dec():
+            raise not_implemented("SlewToTarget")
         self._slew_coordinates(self._get_target_ra(), self._get_target_dec())
 
     @staticmethod

@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 
-def test_it_serves_and_ends_cleanly() -> None:
+def test_it_serves_and_ends_cleanly(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"kind": "http_500", "device": "dome/0", "member": "slewing"}]', "utf-8")
     command = [
         sys.executable,
         "-m",
@@ -25,6 +28,10 @@ def test_it_serves_and_ends_cleanly() -> None:
         "64",
         "--start",
         "2026-11-22T00:00",
+        "--platform",
+        "6",
+        "--faults",
+        str(faults),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -33,17 +40,28 @@ def test_it_serves_and_ends_cleanly() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         connection.request("GET", "/management/v1/configureddevices")
         assert len(json.loads(connection.getresponse().read())["Value"]) == 11
+        connection.request("GET", "/api/v1/dome/0/interfaceversion")
+        assert json.loads(connection.getresponse().read())["Value"] == 2
+        connection.request("GET", "/api/v1/dome/0/slewing")
+        assert connection.getresponse().status == 500
         connection.close()
         process.send_signal(signal.SIGTERM)
         rest = process.stdout.read()
         assert process.wait(20) == 0
     assert "camera/0" in rest
+    assert "fault: http_500 at dome/0 slewing" in rest
     assert rest.endswith("ended\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(["--start", "yesterday"], "yesterday"), (["--rate", "0"], "rate"), (["--port", "70000"], "--port")],
+    [
+        (["--start", "yesterday"], "yesterday"),
+        (["--rate", "0"], "rate"),
+        (["--port", "70000"], "--port"),
+        (["--faults", "nowhere.json"], "nowhere.json"),
+        (["--faults", __file__], "faults"),
+    ],
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments: list[str], word: str) -> None:
     done = subprocess.run(
