@@ -79,7 +79,7 @@ class FileSource:
             # What is read in order is summed on its way, padded with zeros as the file is.
             padding = -len(band) % 4 if last == rows else 0
             if (len(band) + padding) % 4 == 0:
-                self._sum += fits_file.ones_complement_sum(np.frombuffer(band + bytes(padding), np.uint8))
+                self._sum += ones_complement_sum(np.frombuffer(band + bytes(padding), np.uint8))
                 self._summed_to += len(band)
         return np.frombuffer(band, ">i2").reshape(last - first, columns)
 
