@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from capture.errors import CombineError
 from capture.frame import Pixels
 from capture.store import fits_file, headers
+from capture.store.data_unit import ones_complement_sum
 from capture.store.rows import FrameRow
 
 _START = 16 * 2880
