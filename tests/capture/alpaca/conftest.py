@@ -1,4 +1,4 @@
-"""A fake server, and lines to it that are closed at the end."""
+"""Fake and hostile servers, and lines to them that are closed at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from capture.alpaca.transport import Line, Timeouts
+from capture.clock import Clock
 from tests.capture.alpaca.fake_server import FakeServer
+from tests.capture.alpaca.hostile import HostileServer
 
 Dial = Callable[..., Line]
 
@@ -19,12 +21,18 @@ def fake() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
+def hostile() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
+
+
+@pytest.fixture
 def dial(fake: FakeServer) -> Iterator[Dial]:
     """Make lines to camera 0 of the fake server, or of `server`."""
     lines: list[Line] = []
 
-    def dial(timeouts: Timeouts | None = None, server: str = "") -> Line:
-        lines.append(Line(server or fake.address, "camera", 0, timeouts))
+    def dial(timeouts: Timeouts | None = None, server: str = "", clock: Clock | None = None) -> Line:
+        lines.append(Line(server or fake.address, "camera", 0, timeouts, clock))
         return lines[-1]
 
     yield dial
