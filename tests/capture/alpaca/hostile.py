@@ -30,13 +30,13 @@ class HostileServer:
     `requests`: every request that came whole, as (method, member). `act` returning False ends the connection.
     """
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.act: Act = lambda connection, _request: connection.sendall(reply())
         self.requests: list[tuple[str, str]] = []
         self.connections = 0
         self.released = threading.Event()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        self._listener = socket.create_server((host, port), family=family)
         self.port: int = self._listener.getsockname()[1]
         self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self._open: list[socket.socket] = []
