@@ -55,6 +55,12 @@ cooling = {{ set_temperature_c = -20.0 }}
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hardware", "tests/contract on real devices")
+    group.addoption("--alpaca", metavar="HOST:PORT", help="run it there, in real time")
+    group.addoption("--alpaca-moves", action="store_true", help="and what moves roof, mount, cover, wheel")
+
+
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(DUSK)
