@@ -8,8 +8,9 @@ from html import escape
 from typing import Any
 
 from simulators.camera import Camera
-from simulators.device import DRIVER_ERROR, AlpacaError, BadRequest, Device
+from simulators.device import Device
 from simulators.images import error_bytes, image_bytes
+from simulators.members import DRIVER_ERROR, AlpacaError, BadRequest
 from simulators.observatory import Observatory
 from simulators.wire import HTML, IMAGE_BYTES, JSON, TEXT, Call, Reply
 

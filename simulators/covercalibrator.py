@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.device import Command, Device, get, invalid, not_implemented, put
+from simulators.device import Command, Device
+from simulators.members import get, invalid, not_implemented, put
 from simulators.world import Rig, World
 
 _NOT_PRESENT, _OFF_OR_CLOSED, _BUSY, _READY_OR_OPEN, _UNKNOWN = 0, 1, 2, 3, 4

@@ -1,62 +1,36 @@
-"""What all Alpaca devices share: members by decorator, connection, device state, errors, the command log.
+"""What all Alpaca devices share: connection, device state, the command log.
 
-A device declares its members with `get` and `put`; the parameters' types come from the annotations. Errors
-are those of ASCOM's API Reference (0x400 and up). Whoever calls `Device.call` is the server or a test in the
-process; both go the same way, so both leave the same log.
+Whoever calls `Device.call`, the server or a test in the process, goes the same way and leaves the same log.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import NAMESPACE_DNS, uuid5
 
+from simulators.members import (
+    ACTION_NOT_IMPLEMENTED,
+    CONVERTERS,
+    DRIVER_ERROR,
+    NOT_CONNECTED,
+    AlpacaError,
+    BadRequest,
+    Member,
+    absent,
+    get,
+    not_implemented,
+    put,
+    read_parameters,
+)
 from simulators.settings import RigSettings
 from simulators.world import World
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-NOT_IMPLEMENTED = 0x400
-INVALID_VALUE = 0x401
-VALUE_NOT_SET = 0x402
-NOT_CONNECTED = 0x407
-PARKED = 0x408
-SLAVED = 0x409
-INVALID_OPERATION = 0x40B
-ACTION_NOT_IMPLEMENTED = 0x40C
-DRIVER_ERROR = 0x500
+__all__ = ["AlpacaError", "BadRequest", "Command", "Device", "iso"]
 
 _SINCE_7 = ("connect", "disconnect", "connecting", "devicestate")
-
-
-class AlpacaError(Exception):
-    """Raised by a member that cannot do what was asked: goes out as 200 with this error number."""
-
-    def __init__(self, number: int, text: str) -> None:
-        super().__init__(text)
-        self.number = number
-
-
-class BadRequest(Exception):
-    """Raised for a call that the protocol does not know: goes out as 400 with plain text."""
-
-
-def not_implemented(member: str) -> AlpacaError:
-    """Return the error for a member that this device does not have."""
-    return AlpacaError(NOT_IMPLEMENTED, f"{member} is not implemented by this device")
-
-
-def invalid(text: str) -> AlpacaError:
-    """Return the error for a value out of range."""
-    return AlpacaError(INVALID_VALUE, text)
-
-
-def refused(text: str) -> AlpacaError:
-    """Return the error for an act that is not possible now."""
-    return AlpacaError(INVALID_OPERATION, text)
 
 
 @dataclass(frozen=True)
@@ -74,63 +48,6 @@ class Command:
     error_number: int = 0
     error: str = ""
     fault: str = ""
-
-
-def _boolean(text: str) -> bool:
-    lowered = text.strip().lower()
-    if lowered not in ("true", "false"):
-        raise ValueError(text)
-    return lowered == "true"
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or "_" in text:
-        raise ValueError(text)
-    return value
-
-
-def _integer(text: str) -> int:
-    value = int(text)
-    if "_" in text or not -(2**31) <= value < 2**31:
-        raise ValueError(text)
-    return value
-
-
-_CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "bool": _boolean, "float": _number, "int": _integer, "str": str,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Member:
-    """One operation of a device: its function, its parameters on the wire, whether it needs a connection."""
-
-    call: Callable[..., Any]
-    parameters: tuple[tuple[str, Callable[[str], Any]], ...]
-    connected: bool
-
-
-def _declare(kind: str, name: str, wire: tuple[str, ...], connected: bool) -> Callable[[Method], Method]:
-    def mark(method: Method) -> Method:
-        types = [v for k, v in method.__annotations__.items() if k != "return"]
-        assert len(types) == len(wire), f"{name}: one wire name for each parameter"
-        parameters = tuple((w, _CONVERTERS[t]) for w, t in zip(wire, types, strict=True))
-        marks = getattr(method, "alpaca_members", ())
-        method.alpaca_members = (*marks, (kind, name, Member(method, parameters, connected)))  # type: ignore[attr-defined]
-        return method
-
-    return mark
-
-
-def get(name: str, *wire: str, connected: bool = True) -> Callable[[Method], Method]:
-    """Declare a GET member; `wire` names its query parameters in the order of the method's own."""
-    return _declare("get", name, wire, connected)
-
-
-def put(name: str, *wire: str, connected: bool = True) -> Callable[[Method], Method]:
-    """Declare a PUT member; `wire` names its form parameters in the order of the method's own."""
-    return _declare("put", name, wire, connected)
 
 
 class Device:
@@ -160,10 +77,10 @@ class Device:
         for name, value in cls.constants.items():
             found["get", name] = Member(lambda _self, value=value: value, (), True)
         for name in cls.no_get:
-            found["get", name] = Member(_absent(name), (), True)
+            found["get", name] = Member(absent(name), (), True)
         for name, types in cls.no_put.items():
-            parameters = tuple((wire, _CONVERTERS[t]) for wire, t in types.items())
-            found["put", name] = Member(_absent(name), parameters, True)
+            parameters = tuple((wire, CONVERTERS[t]) for wire, t in types.items())
+            found["put", name] = Member(absent(name), parameters, True)
         cls.declared = found
 
     def __init__(
@@ -216,14 +133,14 @@ class Device:
         if known is None:
             raise BadRequest(f"{self.kind} has no {method.upper()} {member}")
         if method == "get":
-            return self._carry_out(known, _read(known, parameters, method))
+            return self._carry_out(known, read_parameters(known, parameters, method))
         with self.world.lock:
             entry = len(self._log)
             self._log.append(
                 Command(self.world.clock.now(), self.address, member, dict(parameters), fault=fault)
             )
             try:
-                return self._carry_out(known, _read(known, parameters, method))
+                return self._carry_out(known, read_parameters(known, parameters, method))
             except (AlpacaError, BadRequest) as error:
                 number = error.number if isinstance(error, AlpacaError) else 400
                 self._log[entry] = replace(self._log[entry], error_number=number, error=str(error))
@@ -313,26 +230,6 @@ class Device:
             except AlpacaError:
                 continue
         return [*out, {"Name": "TimeStamp", "Value": iso(self.now_s())}]
-
-
-def _absent(name: str) -> Callable[..., Any]:
-    def raise_it(_self: Device, *_arguments: object) -> None:
-        raise not_implemented(name)
-
-    return raise_it
-
-
-def _read(member: Member, parameters: Mapping[str, str], method: str) -> list[Any]:
-    arguments = []
-    for name, convert in member.parameters:
-        text = parameters.get(name.lower() if method == "get" else name)
-        if text is None:
-            raise BadRequest(f"parameter {name} is missing")
-        try:
-            arguments.append(convert(text))
-        except (ValueError, OverflowError):
-            raise BadRequest(f"parameter {name} cannot be read: {text!r}") from None
-    return arguments
 
 
 def iso(t: float, suffix: str = "Z") -> str:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from simulators.device import (
-    INVALID_VALUE,
-    AlpacaError,
-    Command,
-    Device,
-    get,
-    not_implemented,
-    put,
-)
+from simulators.device import Command, Device
+from simulators.members import INVALID_VALUE, AlpacaError, get, not_implemented, put
 from simulators.world import World
 
 _OPEN, _CLOSED, _OPENING, _CLOSING, _ERROR = 0, 1, 2, 3, 4

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.device import Command, Device, get, invalid, put
+from simulators.device import Command, Device
+from simulators.members import get, invalid, put
 from simulators.world import Rig, World
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators.device import Command, Device, get, invalid, not_implemented, put
+from simulators.device import Command, Device
+from simulators.members import get, invalid, not_implemented, put
 from simulators.settings import FilterSettings
 from simulators.sky import REFERENCE_MAG
 from simulators.world import World

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.device import Command, Device, get
+from simulators.device import Command, Device
+from simulators.members import get
 from simulators.world import World
 
 

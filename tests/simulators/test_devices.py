@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from capture.clock import SimulatedClock
 from simulators import Observatory, demo_settings
-from simulators.device import AlpacaError, BadRequest
+from simulators.members import AlpacaError, BadRequest
 
 Advance = Callable[[float], None]
 OPEN, CLOSED, OPENING, CLOSING = range(4)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from simulators import Observatory
-from simulators.device import AlpacaError, BadRequest
+from simulators.members import AlpacaError, BadRequest
 
 QUERY = {"axis": "0", "rightascension": "3.5", "declination": "20", "sensorname": "Temperature"}
 FORM = {

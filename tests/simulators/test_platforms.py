@@ -10,7 +10,7 @@ import pytest
 
 from capture.clock import SimulatedClock
 from simulators import Observatory, ObservatorySettings
-from simulators.device import AlpacaError, BadRequest
+from simulators.members import AlpacaError, BadRequest
 from simulators.settings import Slews
 
 PLATFORM_7 = {
