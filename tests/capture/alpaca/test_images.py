@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +16,9 @@ from capture.alpaca.images import fetch_image
 from capture.alpaca.transport import Line
 from capture.errors import DeviceError, DeviceRefused
 from tests.capture.alpaca.fake_server import Answer, FakeServer
+from tests.capture.alpaca.hostile import HostileServer
+
+Dial = Callable[..., Line]
 
 WIDTH, HEIGHT = 5, 3
 WIRE_TYPES = {1: "<i2", 2: "<i4", 3: "<f8", 4: "<f4", 5: "<u8", 6: "u1", 7: "<i8", 8: "<u2", 9: "<u4"}
@@ -201,3 +206,101 @@ def test_the_line_works_on_after_a_bad_image(fake: FakeServer, line: Line) -> No
         fetch_image(line, WIDTH, HEIGHT)
     sends(fake, image_bytes(picture()))
     np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
+
+
+def test_a_wide_image_of_many_pieces_is_narrowed_and_checked_to_its_last_pixel(
+    fake: FakeServer, line: Line
+) -> None:
+    rows = np.random.default_rng(1).integers(0, 65536, (900, 1111)).astype(np.int64)
+    sends(fake, image_bytes(rows, 2))
+    np.testing.assert_array_equal(fetch_image(line, 1111, 900), rows.T)
+    rows[-1, -1] = 65536
+    sends(fake, image_bytes(rows, 2))
+    with pytest.raises(DeviceError, match="65536, which do not fit 16 bits"):
+        fetch_image(line, 1111, 900)
+
+
+@pytest.mark.parametrize("wire_type", [2, 8])
+def test_an_image_costs_no_more_memory_than_its_own(fake: FakeServer, line: Line, wire_type: int) -> None:
+    rows = np.zeros((2000, 4000), np.uint16)
+    sends(fake, image_bytes(rows, wire_type))
+    fetch_image(line, 4000, 2000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        image = fetch_image(line, 4000, 2000)
+        assert tracemalloc.get_traced_memory()[1] - before < 1.2 * image.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("wire_type", [3, 4])
+def test_fractions_of_a_pixels_level_are_refused(fake: FakeServer, line: Line, wire_type: int) -> None:
+    sends(fake, image_bytes(picture() + 0.5, wire_type))
+    with pytest.raises(DeviceError, match="fractions of ADU"):
+        fetch_image(line, WIDTH, HEIGHT)
+
+
+def chunks(body: bytes, size: int) -> bytes:
+    pieces = [body[n : n + size] for n in range(0, len(body), size)]
+    return (
+        b"".join(b"%x;ext=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nTrailer: 1\r\n\r\n"
+    )
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/imagebytes\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 44, 1000])
+def test_chunks_of_any_size_are_put_together_and_the_connection_is_kept(
+    hostile: HostileServer, dial: Dial, size: int
+) -> None:
+    whole = CHUNKED + chunks(image_bytes(picture(), 2), size)
+    hostile.act = lambda connection, _request: connection.sendall(whole)
+    line = dial(server=hostile.address)
+    for _ in range(3):
+        np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
+    assert hostile.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "text"), [(-3, "cut off the image after 27 of 30"), (None, "more bytes than")]
+)
+def test_chunks_that_end_too_early_or_too_late_are_refused(
+    hostile: HostileServer, dial: Dial, kept: int | None, text: str
+) -> None:
+    body = image_bytes(picture())[:kept] if kept else image_bytes(picture()) + b"more"
+    hostile.act = lambda connection, _request: connection.sendall(CHUNKED + chunks(body, 20))
+    with pytest.raises(DeviceError, match=text):
+        fetch_image(dial(server=hostile.address), WIDTH, HEIGHT)
+
+
+def test_an_image_that_ends_with_the_connection_is_taken_when_it_is_whole(
+    hostile: HostileServer, dial: Dial
+) -> None:
+    body = image_bytes(picture())
+
+    def act(connection: socket.socket, _request: str) -> bool:
+        connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/imagebytes\r\n\r\n" + body)
+        return False
+
+    hostile.act = act
+    line = dial(server=hostile.address)
+    np.testing.assert_array_equal(fetch_image(line, WIDTH, HEIGHT), picture().T)
+    body = body[:-1]
+    with pytest.raises(DeviceError, match="cut off the image after 29 of 30"):
+        fetch_image(line, WIDTH, HEIGHT)
+
+
+def test_an_image_that_broke_off_is_fetched_once_more(hostile: HostileServer, dial: Dial) -> None:
+    body = image_bytes(picture())
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/imagebytes\r\nContent-Length: {len(body)}\r\n\r\n"
+    left = [len(body) // 2, len(body)]
+
+    def act(connection: socket.socket, _request: str) -> bool:
+        connection.sendall(head.encode() + body[: left.pop(0)])
+        return bool(left) is False
+
+    hostile.act = act
+    np.testing.assert_array_equal(fetch_image(dial(server=hostile.address), WIDTH, HEIGHT), picture().T)
+    assert hostile.requests == [("GET", "imagearray")] * 2
