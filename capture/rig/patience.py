@@ -10,7 +10,7 @@ from capture.clock import Clock, Signal
 from capture.errors import DeviceTimeout, Stopped
 
 _LONGEST_STEP_S = 5.0
-_FIRST_POLL_S = 0.1
+_FIRST_POLL_S = 0.02
 _SLOWEST_POLL_S = 1.0
 # Shorter steps would be lost in the rounding of a float's seconds, and time would not move.
 _SHORTEST_STEP_S = 0.001
