@@ -1,0 +1,105 @@
+"""What each fault must lead to, as data: docs/faults.md shows the same to people.
+
+On the wire:
+SURVIVES: the call returns the right value. STALE: it returns a value that is not true, which only the rig can
+find out. Everything else is the kind of error that the call must raise, and no other.
+"""
+
+from __future__ import annotations
+
+from capture.alpaca.transport import HttpRefusal
+from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
+from simulators.faults import KINDS
+from tests.faults.members import Call
+
+SURVIVES, STALE = "survives", "stale"
+Outcome = str | type[DeviceError]
+
+READING: dict[str, Outcome] = {
+    "hang": DeviceTimeout,
+    "slow": DeviceTimeout,
+    "drip": DeviceTimeout,
+    "refuse": DeviceUnreachable,
+    "deaf": DeviceUnreachable,
+    "reset": DeviceUnreachable,
+    "cut": DeviceUnreachable,
+    "chunked": SURVIVES,
+    "http_500": HttpRefusal,
+    "http_400": HttpRefusal,
+    "redirect": HttpRefusal,
+    "error": DeviceRefused,
+    "wrong_json": DeviceError,
+    "wrong_type": DeviceError,
+    "missing_key": DeviceError,
+    "wrong_ids": DeviceError,
+    "truncated": DeviceError,
+    "oversized": DeviceError,
+    "stuck": STALE,
+}
+WRITING: dict[str, Outcome] = {
+    # An answer without an ErrorNumber is what some good servers send.
+    **{kind: outcome for kind, outcome in READING.items() if kind != "stuck"},
+    "missing_key": SURVIVES,
+    "ignore": STALE,
+}
+IMAGES: dict[str, Outcome] = {**READING, "wrong_dimensions": DeviceError, "huge_image": DeviceError}
+# An interface version that is refused is a device from before there were versions; whether it still connects,
+# refused as not implemented only, is a device that knows no such thing.
+EXCEPTIONS: dict[tuple[str, str], Outcome] = {
+    ("interfaceversion", "error"): STALE,
+    ("connecting", "http_400"): STALE,
+    # Connect falls back to the older call, which works.
+    ("connect", "http_400"): SURVIVES,
+}
+# Struck once, these are survived by the one retry of a read.
+RETRIED = ("refuse", "reset", "cut")
+
+
+def table_of(call: Call) -> dict[str, Outcome]:
+    """What each kind of fault leads to, of those that this call can meet."""
+    reading = IMAGES if call.member == "imagearray" else READING
+    table = reading if call.method == "GET" else WRITING
+    return {kind: EXCEPTIONS.get((call.member, kind), outcome) for kind, outcome in table.items()}
+
+
+# In an evening's work: T1 gets all its frames, is given up with the reason, gives way to the guard, or, where
+# a device of the roof's fails from the start, the evening does not begin.
+GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN = "given up", "interrupted", "does not begin"
+ANY = frozenset({SURVIVES, GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN})
+# Per critical call: what all kinds lead to, and the kinds that lead to something else.
+_EVENINGS: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
+    ("GET", "connected"): (GIVEN_UP, {"stuck": SURVIVES}),
+    ("GET", "imageready"): (GIVEN_UP, {}),
+    # 10 s are less than an image may take, or the start of an exposure.
+    ("GET", "imagearray"): (GIVEN_UP, {"slow": SURVIVES}),
+    # The camera's state is read after a broken answer: it exposes.
+    ("PUT", "startexposure"): (GIVEN_UP, {"slow": SURVIVES, "reset": SURVIVES, "cut": SURVIVES}),
+    ("GET", "position"): (GIVEN_UP, {}),
+    # A timed-out command is followed by a look: the wheel has turned.
+    ("PUT", "position"): (GIVEN_UP, dict.fromkeys(("hang", "slow", "drip"), SURVIVES)),
+    ("GET", "slewing"): (GIVEN_UP, {}),
+    ("GET", "shutterstatus"): (INTERRUPTED, {}),
+    ("GET", "issafe"): (INTERRUPTED, {"stuck": SURVIVES}),
+    # These show only after T1's work, when the roof closes.
+    ("PUT", "closeshutter"): (SURVIVES, {}),
+    ("GET", "atpark"): (SURVIVES, {}),
+}
+# (member, kind, onset) of what the guard does not find out: a mount that claims to be parked where it points
+# at the sky. The roof closes onto it.
+LIES = {("atpark", "stuck", "first")}
+
+
+def evening_of(call: Call, kind: str, onset: str) -> frozenset[str]:
+    """What may become of T1's evening under such a fault."""
+    known = _EVENINGS.get((call.method, call.member))
+    if known is None or kind == "deaf" or (call.member == "connected" and call.device != "camera"):
+        return ANY
+    if kind == "chunked" or (kind == "missing_key" and call.method == "PUT"):
+        return frozenset({SURVIVES})
+    outcome = known[1].get(kind, known[0])
+    if onset == "first" and call.member in ("connected", "atpark", "position"):
+        return ANY
+    return frozenset({outcome})
+
+
+assert {*READING, *WRITING, *IMAGES} == set(KINDS), "a kind of fault that has no expectation"
