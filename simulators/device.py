@@ -162,7 +162,7 @@ class Device:
 
     def _carry_out(self, member: Member, arguments: list[Any]) -> Any:
         with self.world.lock:
-            if member.connected and not self.connected:
+            if member.connected and not self._connected and not self.connected:
                 raise AlpacaError(NOT_CONNECTED, f"{self.name} is not connected")
             return member.call(self, *arguments)
 

@@ -14,7 +14,6 @@ from types import TracebackType
 
 from capture.clock import SystemClock
 from simulators.answers import Answers
-from simulators.faults import Armed
 from simulators.observatory import Observatory, Request
 from simulators.side_door import PATH as SIDE_DOOR
 from simulators.side_door import enter
@@ -155,14 +154,10 @@ class Server:
                 self._threads.discard(threading.current_thread())
 
     def _answer(self, call: Call) -> tuple[Call, Reply]:
-        armed = self._faults.strike(call.method, call.device, call.member) if self._faults.armed else None
-        if armed is None:
-            reply = self._answers.answer(call)
+        if self._faults.armed:
+            call, reply = self._answer_with_faults(call)
         else:
-            call = replace(call, fault=armed.fault.kind)
-            reply = self._spoilt(armed, call)
-        if self._faults.armed and call.member == "devicestate":
-            self._keep_state_stuck(call, reply)
+            reply = self._answers.answer(call)
         log = self.observatory.request_log
         if log is not None:
             now = self.observatory.clock.now()
@@ -171,18 +166,25 @@ class Server:
             )
         return call, reply
 
-    def _spoilt(self, armed: Armed, call: Call) -> Reply:
+    def _answer_with_faults(self, call: Call) -> tuple[Call, Reply]:
+        armed = self._faults.strike(call.method, call.device, call.member)
+        if armed is None:
+            reply = self._answers.answer(call)
+            if call.member == "devicestate":
+                self._keep_state_stuck(call, reply)
+            return call, reply
+        call = replace(call, fault=armed.fault.kind)
         does = armed.fault.does or call.method == "GET"
         reply = self._answers.answer(call) if does else self._answers.pretend(call)
         spoil(armed, call, reply, self._simulated)
         if armed.fault.kind == "deaf":
             self._hear_or_not()
-        return reply
+        return call, reply
 
     def _keep_state_stuck(self, call: Call, reply: Reply) -> None:
         """Let a device's DeviceState say of its stuck members what they say themselves."""
         stuck = self._faults.stuck(call.device)
-        if not stuck or reply.status != 200 or call.fault:
+        if not stuck or reply.status != 200:
             return
         answer = json.loads(reply.body)
         for item in answer.get("Value", []):

@@ -100,20 +100,23 @@ def read_request(connection: socket.socket, pending: bytes) -> tuple[Call, bool,
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     keep = headers.get("connection", "").lower() != "close" and words[2] != "HTTP/1.0"
-    source = _Source(connection, pending)
-    try:
-        body = _read_body(source, headers)
-    except ValueError as error:
-        return Call("", str(error), {}), False, b""
-    except EOFError:
-        # A body that was cut short must never be carried out.
-        return None
+    body = b""
+    if "content-length" in headers or "transfer-encoding" in headers:
+        source = _Source(connection, pending)
+        try:
+            body = _read_body(source, headers)
+        except ValueError as error:
+            return Call("", str(error), {}), False, b""
+        except EOFError:
+            # A body that was cut short must never be carried out.
+            return None
+        pending = source.pending
     path, _, query = words[1].partition("?")
     text = query if words[0] == "GET" else body.decode("utf-8", "replace")
     parameters = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
     device, _, member = path.removeprefix("/api/v1/").rpartition("/")
     call = Call(words[0], path, parameters, headers.get("accept", ""), device, member, body)
-    return call, keep, source.pending
+    return call, keep, pending
 
 
 class _Source:
