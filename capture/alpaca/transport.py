@@ -290,7 +290,7 @@ class Line:
             if lane.connection is not None and not lane.connection.is_usable():
                 lane.drop()
             fresh = lane.connection is None
-            connection = lane.connection = lane.connection or self._open(deadline)
+            connection = lane.connection = lane.connection or self._open(method, member, deadline)
             done = False
             try:
                 connection.send(request, deadline)
@@ -330,14 +330,14 @@ class Line:
             sent=sent,
         )
 
-    def _open(self, deadline: Deadline) -> Connection:
+    def _open(self, method: str, member: str, deadline: Deadline) -> Connection:
         try:
             seconds = min(self.timeouts.connect_s, deadline.left_s())
             return Connection(self._host, self._port, Deadline(seconds))
         except OSError as error:
             raise DeviceUnreachable(
-                f"{self.device} cannot be reached ({_cause(error)}); check that its server runs and that "
-                f"the address in the config is right",
+                f"{self.device} cannot be reached ({_cause(error)}) for {method} {member}; check that its "
+                f"server runs and that the address in the config is right",
                 sent=False,
             ) from error
 
