@@ -12,7 +12,7 @@ from pathlib import Path
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Signal, SimulatedClock
 from capture.config import Config, parse_config
-from capture.errors import DeviceError, Interrupted, NightcalError
+from capture.errors import BadInput, DeviceError, Interrupted, NightcalError
 from capture.frame import Kind
 from capture.guard.guard import Guard
 from capture.guard.safety import Safety
@@ -127,7 +127,7 @@ def _dark_and_flats(rig: Rig, clock: SimulatedClock, evening: Evening) -> None:
             for name in ("R", "G"):
                 rig.expose(rig.spec(Kind.FLAT, 2.0, name))
         evening.outcome = SURVIVES
-    except DeviceError as error:
+    except (DeviceError, BadInput) as error:
         evening.outcome, evening.error = GIVEN_UP, error
     except Interrupted as error:
         evening.outcome, evening.error = INTERRUPTED, error
