@@ -39,6 +39,7 @@ _EARLY_S = 0.03
 _LATE_S = 2.0
 _STEADY_OVER_S = 60.0
 _RESTART_DEADLINE_S = 60.0
+_AFTER_OLD_IMAGE_S = 2.0
 _LARGEST_SENSOR_PX = 1 << 30
 _BUSY = (
     CameraStates.cameraWaiting,
@@ -78,6 +79,10 @@ class Exposed:
     exposure_s: float
     ccd_temperature_c: float | None
     overhead_s: float
+
+
+class _OldImage(DeviceError):
+    """Raised when what came is not the exposure that was asked for."""
 
 
 class Sensor:
@@ -213,10 +218,18 @@ class Sensor:
             self._camera.CoolerOn = False
 
     def expose(self, spec: FrameSpec, *, light: bool) -> Exposed:
-        """Expose and read out one frame as set up.
+        """Expose and read out one frame as set up; one that proves to be an old image is taken again, once.
 
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
+        try:
+            return self._expose_once(spec, light=light)
+        except _OldImage as old:
+            self._journal.say(self._rig, "alarm", f"{old}. It is taken again, once.")
+        self._patience.pause(_AFTER_OLD_IMAGE_S)
+        return self._expose_once(spec, light=light)
+
+    def _expose_once(self, spec: FrameSpec, *, light: bool) -> Exposed:
         facts = self.facts
         # Where a camera refuses 0 s, a bias is the shortest exposure that it takes.
         seconds = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
@@ -369,7 +382,7 @@ class Sensor:
         """What was really exposed, in seconds. Raises DeviceError when it is another frame than asked for."""
         told = self._told_of_last()
         if (why := self._novelty.is_stale(pixels, started, told)) is not None:
-            raise DeviceError(
+            raise _OldImage(
                 f"{self._rig}: the camera sent an old image: {why}; its driver may have lost the exposure"
             )
         if (sign := self._novelty.is_anothers(started, seconds, told)) is not None:

@@ -24,7 +24,7 @@ from tests.capture.alpaca.test_deadlines import in_vain, within
 
 AnyDevice = Camera | FilterWheel | SafetyMonitor
 Make = Callable[..., AnyDevice]
-SHORT = Timeouts(read_s=0.4, image_s=0.4)
+SHORT = Timeouts(read_s=1.5, image_s=1.5)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ class TestDefect1:
         hostile.act = act
         wheel, monitor = make(FilterWheel, hostile.address, SHORT), make(SafetyMonitor, hostile.address)
         dripping = in_vain(lambda: wheel.Names)  # type: ignore[union-attr]
-        with within(0, 0.2):
+        with within(0, 1.2):
             assert monitor.IsSafe is True  # type: ignore[union-attr]
         assert dripping.is_alive()
         dripping.join()
@@ -68,7 +68,7 @@ class TestDefect1:
         hostile.hang_on("imagearray")
         camera, monitor = make(Camera, hostile.address, SHORT), make(SafetyMonitor, hostile.address)
         download = in_vain(lambda: camera.image(9, 9))  # type: ignore[union-attr]
-        with within(0, 0.2):
+        with within(0, 1.2):
             assert monitor.IsSafe is True  # type: ignore[union-attr]
         assert download.is_alive()
         download.join()
@@ -79,7 +79,7 @@ class TestDefect2:
 
     def test_an_image_that_never_comes_is_given_up(self, hostile: HostileServer, make: Make) -> None:
         hostile.hang_on("imagearray")
-        with within(0.3, 0.8), pytest.raises(DeviceTimeout, match="GET imagearray"):
+        with within(1.4, 3), pytest.raises(DeviceTimeout, match="GET imagearray"):
             make(Camera, hostile.address, SHORT).image(9, 9)  # type: ignore[union-attr]
 
     def test_images_share_one_connection(self, fake: FakeServer, make: Make) -> None:
@@ -260,4 +260,4 @@ class TestDefect5:
             began = time.monotonic()
             with pytest.raises(DeviceUnreachable, match="cannot be reached"):
                 _ = camera.Connected
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 3
