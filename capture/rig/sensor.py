@@ -36,6 +36,8 @@ _READOUT_DEADLINE_S = 120.0
 _EXPOSING_DEADLINE_S = 30.0
 # Asked a little before the learned time, or a readout once seen late would be awaited late for ever.
 _EARLY_S = 0.03
+# Some servers take a moment after StartExposure before they take the last image's ImageReady back.
+_NOT_BEFORE_S = 0.1
 _LATE_S = 2.0
 _STEADY_OVER_S = 60.0
 _RESTART_DEADLINE_S = 60.0
@@ -249,7 +251,7 @@ class Sensor:
                 f"an exposure of {seconds:g} s",
                 lambda: self._image_ready(begun + seconds),
                 deadline_s=seconds + _READOUT_DEADLINE_S,
-                expected_s=seconds + max(0.0, self.readout_s - _EARLY_S),
+                expected_s=max(_NOT_BEFORE_S, seconds + self.readout_s - _EARLY_S),
             )
         except (Interrupted, DeviceError) as error:
             self._abort()
