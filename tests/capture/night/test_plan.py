@@ -50,9 +50,7 @@ def test_needs_are_bias_the_standard_darks_and_a_flat_set_for_every_filter(rig: 
 
 def test_a_filter_that_the_wheel_lacks_is_refused_by_section_and_name(rig: RigConfig) -> None:
     flats = rig.flats.model_copy(update={"filters": ("L", "Lum")})
-    with pytest.raises(
-        BadInput, match=r'\[rig "T1".flats\] wants the filter .Lum., but the wheel has L'
-    ):
+    with pytest.raises(BadInput, match=r'\[rig "T1".flats\] wants the filter .Lum., but the wheel has L'):
         needs_of(rig.model_copy(update={"flats": flats}), WHEEL, spec_of)
 
 
