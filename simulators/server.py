@@ -72,8 +72,10 @@ class Server:
                 return
             self._closing = True
         self._faults.unwatch(self._hear_or_not)
-        self._stop_listening()
-        self._listener.close()
+        # A thread that is just turning deaf puts a new listener in the old one's place: let it finish first.
+        with self._hearing:
+            self._stop_listening()
+            self._listener.close()
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
