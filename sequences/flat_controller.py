@@ -6,7 +6,7 @@ A loop drives it: `next(now)` returns an action, `observe(measurement)` takes wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import erf, exp, log, sqrt
 
@@ -155,11 +155,6 @@ class FlatController:
             if self._left[m.filter] <= 0:
                 del self._left[m.filter]
 
-    def predicted_level_adu(self, filter_name: str, exposure_s: float) -> float:
-        """The level above bias that the model expects of such a frame now; for reports."""
-        rate, _ = self._model.log_rate(filter_name)
-        return exp(rate) * (exposure_s + self._settings.shutter_error_s)
-
     def _outlook(self, name: str, now: datetime) -> _Outlook:
         log_rate, sigma = self._model.log_rate(name)
         per_s = self._model.slope_per_deg() * self._sun_speed_deg_per_s(now)
@@ -220,10 +215,6 @@ class FlatController:
 
     def _unfinished(self) -> str:
         return "missing " + ", ".join(f"{count} of {name}" for name, count in self._left.items())
-
-    def with_overhead(self, overhead_s: float) -> None:
-        """Take over the measured time from the end of an exposure to the next frame's start."""
-        self._settings = replace(self._settings, overhead_s=overhead_s)
 
 
 def _within(width: float, sigma: float) -> float:

@@ -214,11 +214,6 @@ class Sensor:
                 f"{cooling.deadline_s:g} s (last {last}); choose a set point that the cooler can hold"
             ) from error
 
-    def warm_up(self) -> None:
-        """Switch the cooler off."""
-        if self.facts.can_cool:
-            self._camera.CoolerOn = False
-
     def expose(self, spec: FrameSpec, *, light: bool) -> Exposed:
         """Expose and read out one frame as set up; one that proves to be an old image is taken again, once.
 
