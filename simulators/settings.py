@@ -13,6 +13,7 @@ from simulators.faults import Fault
 
 Platform = Literal[6, 7]
 Slews = Literal["both", "alt_az", "ra_dec"]
+SkyFamily = Literal["smooth", "patat", "koomen_sp", "koomen_md", "ing", "tyson_gal"]
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,25 @@ class CloudSettings:
 
 
 @dataclass(frozen=True)
+class Veil:
+    """Cloud all night that never makes it unsafe: the twilight's ln brightness is `mean` brighter than clear.
+
+    About that mean it is an Ornstein-Uhlenbeck process: normal with deviation `sigma`, its correlation
+    exp(-dt / tau_s). Altocumulus is about sigma 0.25, tau 240 s. `opacity_mag` is what it takes from stars.
+    """
+
+    sigma: float
+    tau_s: float
+    mean: float = 0.0
+    opacity_mag: float = 0.3
+
+
+@dataclass(frozen=True)
 class WeatherSettings:
     """The script of clouds, chance cirrus by seed, the thresholds of safety, the sky's own scatter."""
 
     clouds: tuple[CloudSettings, ...] = ()
+    veil: Veil | None = None
     cirrus_chance: float = 0.0
     cloud_ramp_s: float = 600.0
     unsafe_opacity_mag: float = 1.0
@@ -167,7 +183,8 @@ class ObservatorySettings:
     """The whole observatory; the same seed gives the same sky, weather, sensors and noise.
 
     `platform` is the ASCOM Platform whose interfaces the devices have: 7 connects asynchronously, in
-    `connect_s`, and has DeviceState; 6 is older and knows neither. `faults` are there from the start.
+    `connect_s`, and has DeviceState; 6 is older and knows neither. `faults` are there from the start. `sky`
+    is the curve by which the clear twilight fades (`twilights.py`).
     """
 
     seed: int
@@ -175,6 +192,7 @@ class ObservatorySettings:
     rigs: tuple[RigSettings, ...]
     roof: RoofSettings = field(default_factory=RoofSettings)
     weather: WeatherSettings = field(default_factory=WeatherSettings)
+    sky: SkyFamily = "smooth"
     name: str = "nightcal simulators"
     platform: Platform = 7
     connect_s: float = 0.5

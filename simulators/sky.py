@@ -1,8 +1,9 @@
 """The brightness of the sky, from daylight to night, and how it slopes across a frame.
 
 The curve of V against the Sun's altitude is a smooth fit of our own through Koomen et al. 1952 (0 to -15 deg)
-and Patat et al. 2006 (-5 to -15 deg); the colours follow Patat's differences from V. It shares nothing with
-any controller's model. Rates are relative: 1 is a sky of V = 13.5 mag/arcsec^2 in a filter of throughput 0.
+and Patat et al. 2006 (-5 to -15 deg), or one of the families in `twilights.py`; the colours follow Patat's
+differences from V. It shares nothing with any controller's model. Rates are relative: 1 is a sky of
+V = 13.5 mag/arcsec^2 in a filter of throughput 0.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulators.settings import FilterSettings, SiteSettings
+from simulators.settings import FilterSettings, SiteSettings, SkyFamily
 from simulators.sun import from_horizon, moon_alt_az, separation_deg, sidereal_deg, sun_alt_az, to_horizon
+from simulators.twilights import COLOUR_PART, zenith_mag
 from simulators.weather import Weather, night_number
 
 Array = NDArray[np.float64]
@@ -47,8 +49,10 @@ def _depth(u: Array) -> Array:
 _DEPTH_AT_6 = float(_depth(np.array(6.0)))
 
 
-def clear_twilight(sun_altitude_deg: ArrayLike) -> Array:
+def clear_twilight(sun_altitude_deg: ArrayLike, family: SkyFamily = "smooth") -> Array:
     """Return the zenith's twilight in V, relative to 13.5 mag/arcsec^2, without the night's own glow."""
+    if family != "smooth":
+        return np.asarray(10 ** (-0.4 * (zenith_mag(family, sun_altitude_deg) - REFERENCE_MAG)))
     return np.asarray(np.exp(_DEPTH_AT_6 - _depth(-np.asarray(sun_altitude_deg, dtype=np.float64))))
 
 
@@ -76,10 +80,11 @@ class Light:
 class Sky:
     """The sky over one site."""
 
-    def __init__(self, seed: int, site: SiteSettings, weather: Weather) -> None:
+    def __init__(self, seed: int, site: SiteSettings, weather: Weather, family: SkyFamily = "smooth") -> None:
         self._seed = seed
         self._site = site
         self._weather = weather
+        self._family = family
 
     def zero_point(self, t: float) -> float:
         """Return the ln by which this night's twilight differs from the mean night's."""
@@ -111,10 +116,11 @@ class Sky:
         null_alt = 90 - NULL_ZENITH_DISTANCE_DEG
         apart = separation_deg(altitude_deg, azimuth_deg, null_alt, (sun_az + 180) % 360)
         bowl = np.exp(0.5 * _BOWL * apart**2 * np.clip((sun_alt + 18) / 6, 0, 1))
-        colour = colour_mag(filter_.name, sun_alt) + filter_.throughput_mag
+        drift = COLOUR_PART[self._family] * colour_mag(filter_.name, sun_alt)
+        colour = drift + filter_.throughput_mag
         zero = np.exp(self.zero_point(float(times.flat[0]))) if times.size else 1.0
         cloud = self._weather.twilight_factor(times)
-        twilight = clear_twilight(sun_alt) * bowl * zero * 10 ** (-0.4 * colour) * cloud
+        twilight = clear_twilight(sun_alt, self._family) * bowl * zero * 10 ** (-0.4 * colour) * cloud
         glow = 10 ** (-0.4 * (NIGHT_MAG - REFERENCE_MAG)) * (1 + 2 * self._weather.overcast(times))
         dark = (glow + self.moonlight(times, altitude_deg, azimuth_deg)) * 10 ** (
             -0.4 * filter_.throughput_mag

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulators.settings import SiteSettings, WeatherSettings
+from simulators.settings import SiteSettings, Veil, WeatherSettings
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,25 @@ class Ripple:
         return np.asarray(np.sin(angles) @ self._heights)
 
 
+class Flicker:
+    """A veil's ln brightness over one noon-to-noon night, every second: an Ornstein-Uhlenbeck process.
+
+    Made whole by its power spectrum, 1 / (1 + (omega tau)^2), so that any time can be asked in any order.
+    """
+
+    def __init__(self, seed: tuple[int, ...], veil: Veil) -> None:
+        rng = np.random.default_rng(seed)
+        decay = np.exp(-1.0 / veil.tau_s)
+        turns = np.exp(-2j * np.pi * np.fft.rfftfreq(86_400))
+        noise = np.fft.rfft(rng.standard_normal(86_400))
+        steps = np.sqrt(1 - decay**2)
+        self._curve = veil.mean + veil.sigma * np.fft.irfft(steps * noise / (1 - decay * turns), 86_400)
+
+    def __call__(self, seconds_of_night: Array) -> Array:
+        """Return the curve at seconds since noon, 0 to 86 400, linear within a second."""
+        return np.asarray(np.interp(seconds_of_night, np.arange(86_400.0), self._curve))
+
+
 def night_number(t: float, longitude_deg: float) -> int:
     """Return the count of the noon-to-noon night at that longitude."""
     return int((t + longitude_deg * 240 - 43_200) // 86_400)
@@ -48,6 +67,7 @@ class Weather:
         self._damp = Ripple((seed, 103), 3600, 80_000)
         self._breeze = Ripple((seed, 104), 600, 30_000)
         self._gusts = Ripple((seed, 105), 10, 120)
+        self._flickers: dict[int, Flicker] = {}
         self._script = [
             (c.start.timestamp(), c.end.timestamp(), c.opacity_mag, c.overcast) for c in settings.clouds
         ]
@@ -91,7 +111,8 @@ class Weather:
         """Return the part of star light that the clouds let through, 0 to 1."""
         opacity = self.opacity_mag(t)
         lumpy = opacity * np.clip(1 + 0.3 * self._ripple(t), 0, None)
-        return np.asarray(10 ** (-0.4 * lumpy))
+        veil_mag = self.settings.veil.opacity_mag if self.settings.veil else 0.0
+        return np.asarray(10 ** (-0.4 * (lumpy + veil_mag)))
 
     def twilight_factor(self, t: ArrayLike) -> Array:
         """Return clouded over clear brightness of the twilight sky.
@@ -100,7 +121,23 @@ class Weather:
         """
         opacity = self.opacity_mag(t)
         mean = 0.25 * opacity * np.exp(-opacity) - 0.25 * np.maximum(opacity - 1, 0)
-        return np.asarray(np.exp(mean + 0.2 * (1 - np.exp(-2 * opacity)) * self._ripple(t)))
+        scripted = mean + 0.2 * (1 - np.exp(-2 * opacity)) * self._ripple(t)
+        return np.asarray(np.exp(scripted + self._veil_ln(np.asarray(t, dtype=np.float64))))
+
+    def _veil_ln(self, t: Array) -> Array:
+        """The veil's ln brightness over clear."""
+        veil = self.settings.veil
+        if veil is None or not t.size:
+            return np.zeros_like(t)
+        since = t + self._site.longitude_deg * 240 - 43_200
+        nights = np.floor(since / 86_400).astype(int)
+        out = np.empty_like(t)
+        for night in np.unique(nights):
+            if night not in self._flickers:
+                self._flickers[night] = Flicker((self._seed, 107, int(night) + 2**20), veil)
+            here = nights == night
+            out[here] = self._flickers[night](since[here] - 86_400.0 * night)
+        return out
 
     def temperature_c(self, t: ArrayLike) -> Array:
         """Return the air temperature: a daily wave, warmest at 15 h local, with slow ripples."""

@@ -82,7 +82,7 @@ class World:
         self.settings = settings
         self.lock = threading.RLock()
         self.weather = Weather(settings.seed, settings.site, settings.weather)
-        self.sky = Sky(settings.seed, settings.site, self.weather)
+        self.sky = Sky(settings.seed, settings.site, self.weather, settings.sky)
         self.roof = Roof(settings.roof)
         self.rigs = tuple(Rig(n, rig, settings) for n, rig in enumerate(settings.rigs))
         self.collisions: list[Collision] = []
