@@ -7,6 +7,7 @@ section, its name and what would be right.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,6 +28,7 @@ from capture.site import Site
 STANDARD_DARKS_S = (60.0, 120.0, 180.0, 240.0, 300.0, 600.0)
 
 PositiveSeconds = Annotated[float, Field(gt=0, le=7200)]
+CallSeconds = Annotated[float, Field(gt=0, le=600)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$")]
 
@@ -92,6 +94,48 @@ def _address(value: object) -> object:
 
 
 Address = Annotated[DeviceAddress, BeforeValidator(_address)]
+
+
+class Timeouts(_Section):
+    """Real seconds for the whole of a call, per kind of call; `device_connects_s` for the device's own part.
+
+    `connect_s`: until its server takes us. `slow_write_s`: for what moves something, which some drivers
+    answer only when it has arrived.
+    """
+
+    connect_s: CallSeconds = 5.0
+    read_s: CallSeconds = 10.0
+    write_s: CallSeconds = 15.0
+    slow_write_s: CallSeconds = 60.0
+    image_s: CallSeconds = 120.0
+    device_connects_s: Annotated[float, Field(gt=0, le=1800)] = 300.0
+
+
+_NOT_ABOVE = (("read_s", "image_s"), ("write_s", "slow_write_s"), ("slow_write_s", "device_connects_s"))
+
+
+class TimeoutsConfig(Timeouts):
+    """`[timeouts]`: how long calls may take; in `at`, by `host:port/number`, where a device needs others."""
+
+    at: dict[str, Timeouts] = {}
+
+    def of(self, address: DeviceAddress) -> Timeouts:
+        """Those of the devices at `address`."""
+        common = self.model_dump(exclude={"at"})
+        own = self.at.get(str(address))
+        return Timeouts(**common | (own.model_dump(exclude_unset=True) if own is not None else {}))
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TimeoutsConfig:
+        common = self.model_dump(exclude={"at"})
+        merged = [common, *(common | own.model_dump(exclude_unset=True) for own in self.at.values())]
+        for values in merged:
+            for lower, upper in _NOT_ABOVE:
+                if values[lower] > values[upper]:
+                    raise ValueError(
+                        f"{lower} = {values[lower]:g} must not be above {upper} = {values[upper]:g}"
+                    )
+        return self
 
 
 class RoofConfig(_Section):
@@ -192,6 +236,7 @@ class Config(_Section):
     roof: RoofConfig | None = None
     rig: Annotated[tuple[RigConfig, ...], Field(min_length=1)]
     masters: MastersConfig = MastersConfig()
+    timeouts: TimeoutsConfig = TimeoutsConfig()
 
     @model_validator(mode="after")
     def _distinct(self) -> Config:
@@ -203,6 +248,19 @@ class Config(_Section):
                     raise ValueError(f"two {what} {value}; each needs its own")
         return self
 
+    @model_validator(mode="after")
+    def _timeouts_of_devices(self) -> Config:
+        known = sorted(
+            {str(address) for section in (self.roof, *self.rig) for address in _addresses(section)}
+        )
+        for address in self.timeouts.at:
+            if address not in known:
+                raise ValueError(
+                    f"[timeouts.at] names {address}, where the config has no device; it has "
+                    f"{', '.join(known)}"
+                )
+        return self
+
     def rig_named(self, name: str) -> RigConfig:
         """The rig of that name. Raises BadInput listing the names there are."""
         for rig in self.rig:
@@ -211,6 +269,14 @@ class Config(_Section):
         raise BadInput(
             f"there is no rig {name!r} in the config; it has {', '.join(r.name for r in self.rig)}"
         )
+
+
+def _addresses(section: BaseModel | None) -> Iterator[DeviceAddress]:
+    """Every device that a section names."""
+    for _, value in section or ():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, DeviceAddress):
+                yield item
 
 
 def load_config(path: Path) -> Config:
@@ -269,4 +335,6 @@ def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str)
         return f"{section} lacks the key {key!r}"
     if not where:
         return message
+    if isinstance(node, dict) and isinstance(node.get(key), dict):
+        return f"[{'.'.join((*sections, str(key)))}]: {message}"
     return f"{section} {key}: {message[:1].lower()}{message[1:]}"

@@ -23,9 +23,9 @@ from alpaca.telescope import Telescope as AlpycaTelescope
 
 from capture.alpaca import members
 from capture.alpaca.images import fetch_image
-from capture.alpaca.transport import NOT_IMPLEMENTED, HttpRefusal, Line, Timeouts
+from capture.alpaca.transport import NOT_IMPLEMENTED, HttpRefusal, Line
 from capture.clock import Clock
-from capture.config import DeviceAddress
+from capture.config import DeviceAddress, Timeouts
 from capture.errors import DeviceError, DeviceRefused, DeviceTimeout
 from capture.frame import Pixels
 
@@ -41,7 +41,6 @@ __all__ = [
     "SensorType",
     "ShutterState",
     "Telescope",
-    "Timeouts",
     "optional",
 ]
 

@@ -15,12 +15,12 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from capture.alpaca.connection import Connection, Deadline, NoHttp, Response
 from capture.clock import Clock, SimulatedClock
+from capture.config import Timeouts
 from capture.errors import ClockError, DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
 
 T = TypeVar("T")
@@ -54,27 +54,6 @@ _SLOW = frozenset(
 _CLIENT_ID = (os.getpid() % 65535) + 1
 _transaction_ids = itertools.count(1)
 _DELAY = "x-simulated-delay"
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Real seconds for the whole of a call, per kind of call; `device_connects_s` for the device's own part.
-
-    `slow_write_s`: for what moves something, which some drivers answer only when it has arrived.
-    """
-
-    connect_s: float = 5.0
-    read_s: float = 10.0
-    write_s: float = 15.0
-    slow_write_s: float = 60.0
-    image_s: float = 120.0
-    device_connects_s: float = 300.0
-
-    def of(self, method: str, member: str) -> float:
-        """The deadline of such a call, once connected."""
-        if method == "GET":
-            return self.read_s
-        return self.slow_write_s if member in _SLOW else self.write_s
 
 
 class HttpRefusal(DeviceError):
@@ -169,6 +148,12 @@ class Line:
             with lane.lock:
                 lane.drop()
 
+    def _timeout_s(self, method: str, member: str) -> float:
+        """The deadline of such a call, images apart."""
+        if method == "GET":
+            return self.timeouts.read_s
+        return self.timeouts.slow_write_s if member in _SLOW else self.timeouts.write_s
+
     def _query(self, parameters: dict[str, object]) -> tuple[int, str]:
         """A new transaction's number, and the parameters with the ids as a query."""
         number = next(_transaction_ids) % 2**31
@@ -182,7 +167,7 @@ class Line:
         never_waits = False
         if member in (_URGENT if method == "PUT" else _STATES):
             lanes, never_waits = self._urgent_lanes[method], True
-        timeout_s = self.timeouts.of(method, member)
+        timeout_s = self._timeout_s(method, member)
         raw = self._exchange(
             method, member, lanes, request, timeout_s, Response.read, never_waits=never_waits
         )

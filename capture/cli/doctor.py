@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -23,7 +23,6 @@ from capture.alpaca.devices import (
     SafetyMonitor,
     Telescope,
 )
-from capture.alpaca.transport import Timeouts
 from capture.cli.checks import (
     Seen,
     check_camera,
@@ -39,13 +38,10 @@ from capture.cli.findings import Finding, Level, Look
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.cli.time_zones import fits, hours_off
 from capture.clock import Clock, SystemClock
-from capture.config import Config, DeviceAddress, RigConfig, load_config
+from capture.config import Config, DeviceAddress, RigConfig, Timeouts, load_config
 from capture.errors import DeviceError, NoWindow
 from capture.site import Site, Twilight, Window
 
-_CONNECTS_WITHIN_S = 300.0
-# Older devices answer their connecting only when it is done.
-_CONNECT_CALL_S = 60.0
 _NIGHTS_TO_SPARE = 3
 _REJECTED = 1.2
 _STYLES = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
@@ -57,6 +53,7 @@ class _Visit:
     """One device to be looked at: `make` its client, then `check` what it says."""
 
     look: Look
+    address: DeviceAddress
     make: Callable[[Timeouts], Any]
     check: Callable[[Look, Any], None]
 
@@ -64,8 +61,14 @@ class _Visit:
 def doctor(
     config: ConfigOption = CONFIG,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.1, max=300, help="How long a device may take for an answer.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            "--seconds",
+            min=0.1,
+            max=300,
+            help="How long a device may take for an answer; the config's if left out.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the config's devices, site, clock and disk. Connects them, moves and changes nothing."""
@@ -73,7 +76,7 @@ def doctor(
     seen = {rig.name: Seen() for rig in settings.rig}
     visits = list(_visits(settings, seen, clock))
     with errors.status(f"asking {len(visits)} devices"):
-        _make(visits, seconds, clock)
+        _make(visits, settings, seconds, clock)
     looks = [
         _look_at_site(settings, clock.now()),
         _look_at_storage(settings, seen),
@@ -116,20 +119,20 @@ def _visits(settings: Config, seen: Mapping[str, Seen], clock: Clock) -> Iterato
 def _visit(
     owner: str, what: str, kind: Callable[..., Any], address: DeviceAddress, check: Callable[..., None]
 ) -> _Visit:
-    return _Visit(Look(f"{owner} {what} {address}"), partial(kind, address), check)
+    return _Visit(Look(f"{owner} {what} {address}"), address, partial(kind, address), check)
 
 
-def _make(visits: list[_Visit], seconds: float, clock: Clock) -> None:
+def _make(visits: list[_Visit], settings: Config, seconds: float | None, clock: Clock) -> None:
     """Look at every device at the same time; what one that hangs has told before is kept."""
-    timeouts = replace(
-        Timeouts(),
-        connect_s=seconds,
-        read_s=seconds,
-        write_s=seconds,
-        slow_write_s=max(seconds, _CONNECT_CALL_S),
-    )
-    work = {n: partial(_look, visit, timeouts, clock) for n, visit in enumerate(visits)}
-    limit_s = _CONNECTS_WITHIN_S + 10 * seconds
+    patience = [settings.timeouts.of(visit.address) for visit in visits]
+    if seconds is not None:
+        # An older device answers its connecting, a slow write, only when it is done: that is left as it is.
+        each = {"connect_s": seconds, "read_s": seconds, "write_s": seconds}
+        patience = [
+            t.model_copy(update=each | {"slow_write_s": max(seconds, t.slow_write_s)}) for t in patience
+        ]
+    work = {n: partial(_look, visit, patience[n], clock) for n, visit in enumerate(visits)}
+    limit_s = max(t.device_connects_s + 10 * t.read_s for t in patience)
     for n, outcome in at_once(work, limit_s).items():
         if isinstance(outcome, Exception):
             visits[n].look.problem(f"the look at it was given up: {outcome}")
@@ -138,7 +141,7 @@ def _make(visits: list[_Visit], seconds: float, clock: Clock) -> None:
 def _look(visit: _Visit, timeouts: Timeouts, clock: Clock) -> None:
     look, device = visit.look, visit.make(timeouts)
     try:
-        device.open(clock, deadline_s=_CONNECTS_WITHIN_S)
+        device.open(clock)
         told = {
             member: look.ask(member, partial(device.line.get, member))
             for member in ("name", "driverversion", "interfaceversion")

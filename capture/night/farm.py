@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock, Signal
-from capture.config import Config, RigConfig, RoofConfig
+from capture.config import Config, RigConfig, RoofConfig, TimeoutsConfig
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
 from capture.guard.guard import Guard
@@ -56,7 +56,7 @@ class Farm:
         self.archive = archive
         self.journal = journal
         self.clock = clock
-        self.rigs = {rig.name: Rig(rig, site, guard, clock, journal) for rig in config.rig}
+        self.rigs = {rig.name: Rig(rig, site, guard, clock, journal, config.timeouts) for rig in config.rig}
         self.runners = {name: Runner(rig, archive, writer, clock, journal) for name, rig in self.rigs.items()}
         self._patience = Patience("nightcal", clock)
 
@@ -126,7 +126,9 @@ def open_farm(
         if config.roof is None or not guarded:
             guard = OpenAir(clock.now())
         else:
-            guard = stack.enter_context(_guarded(config.roof, under_the_roof, clock, journal))
+            guard = stack.enter_context(
+                _guarded(config.roof, under_the_roof, config.timeouts, clock, journal)
+            )
         writer = Writer(archive, clock, journal)
         journal.listen(writer.note)
         writer.start()
@@ -139,12 +141,17 @@ def open_farm(
 
 @contextmanager
 def _guarded(
-    config: RoofConfig, rigs: tuple[RigConfig, ...], clock: Clock, journal: Journal
+    config: RoofConfig,
+    rigs: tuple[RigConfig, ...],
+    timeouts: TimeoutsConfig,
+    clock: Clock,
+    journal: Journal,
 ) -> Iterator[Guard]:
-    dome = Dome(config.dome)
-    monitors = [SafetyMonitor(address) for address in config.safety_monitors]
-    weather = ObservingConditions(config.observing_conditions) if config.observing_conditions else None
-    mounts = {rig.name: Telescope(rig.telescope) for rig in rigs if rig.telescope}
+    of, station = timeouts.of, config.observing_conditions
+    dome = Dome(config.dome, of(config.dome))
+    monitors = [SafetyMonitor(address, of(address)) for address in config.safety_monitors]
+    weather = ObservingConditions(station, of(station)) if station else None
+    mounts = {rig.name: Telescope(rig.telescope, of(rig.telescope)) for rig in rigs if rig.telescope}
     devices = [dome, *monitors, *mounts.values(), *([weather] if weather else [])]
     try:
         for device in devices:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from capture.alpaca.devices import Camera, CoverCalibrator, CoverStatus, FilterWheel, Telescope
 from capture.clock import Clock
-from capture.config import RigConfig
+from capture.config import RigConfig, TimeoutsConfig
 from capture.errors import BadInput, DeviceError, DeviceTimeout, Preempted, Unsafe
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
@@ -27,7 +27,13 @@ class Rig:
     """Devices that observe together. Every wait goes through `patience`, the one checkpoint."""
 
     def __init__(
-        self, config: RigConfig, site: Site, guard: GuardClient, clock: Clock, journal: Journal
+        self,
+        config: RigConfig,
+        site: Site,
+        guard: GuardClient,
+        clock: Clock,
+        journal: Journal,
+        timeouts: TimeoutsConfig | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -36,14 +42,14 @@ class Rig:
         self.journal = journal
         self.patience = Patience(config.name, clock)
         self._guard = guard
-        self._camera = Camera(config.camera)
-        self._wheel = FilterWheel(config.filter_wheel) if config.filter_wheel else None
-        self._cover = CoverCalibrator(config.cover_calibrator) if config.cover_calibrator else None
+        of = (timeouts or TimeoutsConfig()).of
+        wheel, cover, mount = config.filter_wheel, config.cover_calibrator, config.telescope
+        self._camera = Camera(config.camera, of(config.camera))
+        self._wheel = FilterWheel(wheel, of(wheel)) if wheel else None
+        self._cover = CoverCalibrator(cover, of(cover)) if cover else None
         self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
         self.mount = (
-            Mount(config.name, Telescope(config.telescope), site, self.patience, clock)
-            if config.telescope
-            else None
+            Mount(config.name, Telescope(mount, of(mount)), site, self.patience, clock) if mount else None
         )
         self._filters: tuple[str, ...] = ()
         self._lease_renewed = -_LEASE_S

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from capture.config import STANDARD_DARKS_S, Config, DeviceAddress, load_config, parse_config
+from capture.config import STANDARD_DARKS_S, Config, DeviceAddress, Timeouts, load_config, parse_config
 from capture.errors import BadInput
 
 PATH = Path("/etc/nightcal/nightcal.toml")
@@ -65,6 +65,36 @@ def test_the_smallest_config_has_sensible_defaults() -> None:
     assert (rig.flats.count, rig.bias.count, rig.darks.count) == (10, 20, 10)
     assert config.masters.method == "clip"
     assert config.site.site().time_zone == "America/Denver"
+
+
+def test_a_device_may_have_timeouts_of_its_own() -> None:
+    text = changed('camera = "127.0.0.1:11111/0"', 'camera = "[::1]:11111/3"', MINIMAL)
+    text += 'filter_wheel = "127.0.0.1:11111/0"\n'
+    text += '[timeouts]\nread_s = 7\nimage_s = 200\n[timeouts.at."[::1]:11111/3"]\nimage_s = 300\n'
+    config = parse_config(text, PATH)
+    camera, wheel = config.rig[0].camera, config.rig[0].filter_wheel
+    assert wheel is not None
+    assert config.timeouts.of(wheel) == Timeouts(read_s=7, image_s=200)
+    assert config.timeouts.of(camera) == Timeouts(read_s=7, image_s=300)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[timeouts]\nread_s = 0\n", "[timeouts] read_s: "),
+        ("[timeouts]\nread_s = inf\n", "[timeouts] read_s: "),
+        ("[timeouts]\nhurry_s = 1\n", "[timeouts] knows no key 'hurry_s'"),
+        ("[timeouts]\nread_s = 200\n", "[timeouts]: read_s = 200 must not be above image_s = 120"),
+        ("[timeouts]\nslow_write_s = 400\n", "[timeouts]: slow_write_s = 400 must not be above device_conn"),
+        (
+            '[timeouts.at."127.0.0.1:11111/0"]\nslow_write_s = 5\n',
+            "[timeouts]: write_s = 15 must not be above slow_write_s = 5",
+        ),
+        ('[timeouts.at."127.0.0.1:11111/9"]\nread_s = 5\n', "[timeouts.at] names 127.0.0.1:11111/9, where"),
+    ],
+)
+def test_timeouts_that_make_no_sense_are_refused(lines: str, said: str) -> None:
+    assert complaint(MINIMAL + lines).startswith(said)
 
 
 def test_a_config_does_not_change() -> None:
@@ -196,8 +226,8 @@ def test_a_rig_without_a_name_is_told_by_its_number() -> None:
         (with_rig("flats = { count = 1001 }"), '[rig "T1".flats] count: '),
         (with_rig("flats = { target_fraction = 50 }"), '[rig "T1".flats] target_fraction: '),
         (with_rig("flats = { lowest_sun_deg = -30 }"), '[rig "T1".flats] lowest_sun_deg: '),
-        (with_rig("flats = { min_exposure_s = 70 }"), '[rig "T1"] flats: '),
-        (with_rig("flats = { lowest_sun_deg = 1 }"), '[rig "T1"] flats: '),
+        (with_rig("flats = { min_exposure_s = 70 }"), '[rig "T1".flats]: '),
+        (with_rig("flats = { lowest_sun_deg = 1 }"), '[rig "T1".flats]: '),
         (with_rig("flats = 3"), '[rig "T1"] flats: '),
         (MINIMAL + '[masters]\nmethod = "mean"\n', "[masters] method: "),
         (MINIMAL + "[masters]\nmin_frames = 2\n", "[masters] min_frames: "),

@@ -16,9 +16,9 @@ from capture.alpaca.devices import (
     SafetyMonitor,
     Telescope,
 )
-from capture.alpaca.transport import HttpRefusal, Line, Timeouts
+from capture.alpaca.transport import HttpRefusal, Line
 from capture.clock import Clock
-from capture.config import DeviceAddress
+from capture.config import DeviceAddress, Timeouts
 from capture.errors import DeviceError, DeviceRefused
 from simulators import Observatory
 from simulators.camera import Camera as SimulatedCamera

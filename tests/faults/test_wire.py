@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from capture.alpaca.devices import Camera, Timeouts
+from capture.alpaca.devices import Camera
 from capture.clock import SystemClock, stopwatch
+from capture.config import Timeouts
 from capture.errors import DeviceError
 from simulators import Fault, Observatory, Server, demo_settings, serve
 from simulators.settings import ObservatorySettings
@@ -54,7 +55,14 @@ def observatory() -> Observatory:
 
 
 def timeouts(seconds: float) -> Timeouts:
-    return Timeouts(seconds, seconds, seconds, seconds, seconds, 10 * seconds)
+    return Timeouts(
+        connect_s=seconds,
+        read_s=seconds,
+        write_s=seconds,
+        slow_write_s=seconds,
+        image_s=seconds,
+        device_connects_s=10 * seconds,
+    )
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from capture.alpaca.transport import Line, Timeouts
+from capture.alpaca.transport import Line
 from capture.clock import Clock
+from capture.config import Timeouts
 from tests.capture.alpaca.fake_server import FakeServer
 from tests.capture.alpaca.hostile import HostileServer
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from alpaca.exceptions import DriverException
 
-from capture.alpaca.devices import Camera, FilterWheel, SafetyMonitor, Timeouts
+from capture.alpaca.devices import Camera, FilterWheel, SafetyMonitor
 from capture.clock import SimulatedClock
-from capture.config import DeviceAddress
+from capture.config import DeviceAddress, Timeouts
 from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable, NightcalError
 from tests.capture.alpaca.fake_server import DROP, Answer, FakeServer, Request, value
 from tests.capture.alpaca.hostile import HostileServer, reply

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 import pytest
 
 from capture.alpaca.images import fetch_image
-from capture.alpaca.transport import Line, Timeouts
+from capture.alpaca.transport import Line
 from capture.clock import SimulatedClock, SystemClock
+from capture.config import Timeouts
 from capture.errors import DeviceError, DeviceTimeout, DeviceUnreachable
 from tests.capture.alpaca.hostile import HostileServer, reply
 

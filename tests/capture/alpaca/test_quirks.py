@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from capture.alpaca.devices import Camera, Dome, FilterWheel, Telescope, Timeouts, optional
+from capture.alpaca.devices import Camera, Dome, FilterWheel, Telescope, optional
 from capture.alpaca.transport import HttpRefusal
 from capture.clock import SimulatedClock
-from capture.config import DeviceAddress
+from capture.config import DeviceAddress, Timeouts
 from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
 from tests.capture.alpaca.fake_server import Answer, FakeServer, Request, value
 from tests.capture.alpaca.hostile import HostileServer, member_of, reply

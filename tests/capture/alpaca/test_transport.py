@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from capture.alpaca.transport import Line, Timeouts
+from capture.alpaca.transport import Line
+from capture.config import Timeouts
 from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, DeviceUnreachable
 from tests.capture.alpaca.fake_server import DROP, Answer, FakeServer, Request, value
 

@@ -122,6 +122,12 @@ def test_a_device_that_hangs_costs_its_time_out_and_hides_no_other(doctor: Docto
     assert "the frame size of T1 is not known" in report.about("storage", "note")
 
 
+def test_a_devices_own_timeout_in_the_config_is_kept_to(doctor: Doctor, server: Server) -> None:
+    server.observatory.faults.add(Fault("filterwheel/0", "names", "hang"))
+    report = doctor(CONFIG + RIG_KEYS + '[timeouts.at."{server}/0"]\nread_s = 0.4\n')
+    assert "did not answer GET names within 0.4 s" in report.about("T1 filter wheel", "problem")
+
+
 def test_a_server_that_is_not_there_is_told_for_its_devices_alone(doctor: Doctor) -> None:
     report = doctor(CONFIG + RIG_KEYS + SECOND_RIG.replace("{server}", NOBODY))
     assert report.status == 1
