@@ -18,6 +18,7 @@ from capture.cli.by_hand import run_app
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
 from capture.cli.discover import discover
 from capture.cli.doctor import doctor
+from capture.cli.event import event
 from capture.cli.init import init
 from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
 from capture.cli.status import status_of
@@ -27,7 +28,8 @@ from capture.config import load_config
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 from capture.journal import Journal, jsonl_listener
 from capture.night.farm import Farm, open_farm
-from capture.night.plan import RigPlan, needs_of, plan_rig
+from capture.night.needs import needs_of
+from capture.night.plan import RigPlan, plan_rig
 from capture.night.scheduler import serve_nights
 from capture.site import Site
 from capture.store.archive import Archive
@@ -42,6 +44,7 @@ app.add_typer(run_app, name="run")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)
+app.command()(event)
 
 
 def main() -> None:

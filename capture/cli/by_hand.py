@@ -24,7 +24,8 @@ from capture.errors import BadInput, DeviceError
 from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.farm import Farm
-from capture.night.plan import PREPARE, chosen_filters
+from capture.night.needs import chosen_filters
+from capture.night.plan import PREPARE
 from capture.rig.rig import Rig
 from capture.site import Window
 from sequences.job import Job, Want

@@ -17,9 +17,9 @@ def status_of(settings: Config, archive: Archive, site: Site, now: datetime) -> 
     rigs = []
     for rig in settings.rig:
         sets: dict[Any, list[datetime]] = {}
-        for frame in archive.catalogue.frames(rig=rig.name, good=True):
+        for frame in archive.catalogue.frames(rig=rig.name, good=True, valid=True):
             sets.setdefault(frame.spec.set_key(), []).append(frame.taken)
-        masters = {m.spec: m for m in reversed(archive.catalogue.masters(rig=rig.name))}
+        masters = {m.spec: m for m in reversed(archive.catalogue.masters(rig=rig.name, valid=True))}
         runs = archive.catalogue.runs(rig=rig.name)
         try:
             window = next_twilight(site, now, rig)

@@ -57,7 +57,7 @@ def build_masters(
     built: list[MasterRow] = []
     for kind in _ORDER:
         since = now - timedelta(days=max_age_days[kind])
-        for rig, frames in _sets(archive.catalogue.frames(kind=kind, good=True, since=since)):
+        for rig, frames in _sets(archive.catalogue.frames(kind=kind, good=True, since=since, valid=True)):
             if (rigs is not None and rig not in rigs) or len(frames) < min_frames:
                 continue
             spec = frames[-1].spec.set_key()
@@ -213,7 +213,7 @@ def _master_bias(archive: Archive, frame: FrameRow) -> MasterBias | None:
     settings = (spec.binning, spec.gain, spec.offset, spec.readout_mode)
     if spec.kind is Kind.BIAS:
         return None
-    for row in archive.catalogue.masters(rig=frame.rig):
+    for row in archive.catalogue.masters(rig=frame.rig, valid=True):
         theirs = (row.spec.binning, row.spec.gain, row.spec.offset, row.spec.readout_mode)
         if row.spec.kind is Kind.BIAS and theirs == settings and row.camera == frame.facts.camera:
             try:

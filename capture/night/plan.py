@@ -5,18 +5,16 @@ Nothing is stored beside the catalogue: after an interruption the same function 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from capture.config import RigConfig
-from capture.errors import BadInput, NoWindow
-from capture.frame import FrameSpec, Kind
+from capture.errors import NoWindow
+from capture.frame import Kind
 from capture.site import Site, Twilight, Window
-from capture.store.needs import Missing, Need
+from capture.store.needs import Missing
 from sequences.job import Want
-
-SpecOf = Callable[[Kind, float, str | None], FrameSpec]
 
 # Cooling takes its time; a rig gets ready this long before its first window.
 PREPARE = timedelta(minutes=20)
@@ -54,32 +52,6 @@ class RigPlan:
     night: date
     blocks: tuple[Block, ...]
     notes: tuple[str, ...] = ()
-
-
-def chosen_filters(config: RigConfig, wheel: Sequence[str]) -> tuple[str | None, ...]:
-    """The filters that the config wants flats of; (None,) for a rig without a wheel.
-
-    Raises BadInput for one that the wheel lacks.
-    """
-    for name in config.flats.filters:
-        if name not in wheel:
-            raise BadInput(
-                f'[rig "{config.name}".flats] wants the filter {name!r}, but the wheel has '
-                f"{' '.join(wheel) or 'none'}"
-            )
-    return config.flats.filters or tuple(wheel) or (None,)
-
-
-def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[Need]:
-    """What the library must hold of one rig. Raises BadInput for a filter that the wheel lacks."""
-    needs = [Need(config.name, spec_of(Kind.BIAS, 0.0, None), config.bias.count, config.bias.max_age_days)]
-    for exposure_s in config.darks.exposures_s:
-        spec = spec_of(Kind.DARK, exposure_s, None)
-        needs.append(Need(config.name, spec, config.darks.count, config.darks.max_age_days))
-    for name in chosen_filters(config, wheel):
-        spec = spec_of(Kind.FLAT, 0.0, name)
-        needs.append(Need(config.name, spec, config.flats.count, config.flats.max_age_days))
-    return [Need(n.rig, n.spec.set_key(), n.count, n.max_age_days) for n in needs if n.count > 0]
 
 
 def plan_rig(site: Site, night: date, config: RigConfig, missing: Iterable[Missing]) -> RigPlan:

@@ -8,7 +8,8 @@ from capture.clock import Clock
 from capture.errors import DeviceError
 from capture.guard.client import GuardClient
 from capture.journal import Journal
-from capture.night.plan import PREPARE, Block, RigPlan, due, needs_of, next_change, plan_rig
+from capture.night.needs import needs_of
+from capture.night.plan import PREPARE, Block, RigPlan, due, next_change, plan_rig
 from capture.night.run import Runner
 
 _LOOK_AGAIN_S = 60.0

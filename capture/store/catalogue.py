@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, func, select
@@ -13,7 +13,8 @@ from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
 from capture.journal import Entry
 from capture.store.database import Database
-from capture.store.needs import Missing, Need
+from capture.store.events import valid_from
+from capture.store.needs import Holding, Missing, Need
 from capture.store.rows import (
     FrameRow,
     MasterRow,
@@ -26,11 +27,20 @@ from capture.store.rows import (
     separating_fields,
     spec_values,
 )
-from capture.store.schema import EntryTable, FrameTable, MasterInputTable, MasterTable, RunTable
+from capture.store.schema import (
+    EntryTable,
+    FrameTable,
+    MasterInputTable,
+    MasterTable,
+    RunTable,
+)
+from capture.store.told import Told
 
 
 class Catalogue:
     """Runs, frames, masters and the journal, kept in SQLite. Any thread may call any method.
+
+    `told` holds what operators told: events and orders.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -38,6 +48,7 @@ class Catalogue:
     def __init__(self, place: Path | str, busy_timeout_s: float = 30.0) -> None:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs."""
         self._database = Database(place, busy_timeout_s)
+        self.told = Told(self._database)
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -93,8 +104,12 @@ class Catalogue:
         good: bool | None = None,
         since: datetime | None = None,
         spec: FrameSpec | None = None,
+        valid: bool = False,
     ) -> list[FrameRow]:
-        """Frames in the order in which they were taken; `spec` asks for all of that spec's set."""
+        """Frames in the order in which they were taken.
+
+        `spec` asks for all of that spec's set; `valid` leaves out what an event made worthless.
+        """
         query = select(FrameTable).order_by(FrameTable.taken, FrameTable.id)
         if rig is not None:
             query = query.where(FrameTable.rig == rig)
@@ -109,28 +124,48 @@ class Catalogue:
         if spec is not None:
             query = query.where(*_of_set(FrameTable, spec))
         with self._database.read() as session:
-            return [frame_view(row) for row in session.scalars(query)]
+            found = [frame_view(row) for row in session.scalars(query)]
+        if not valid:
+            return found
+        events = self.told.events(rig=rig)
+        starts = {key: valid_from(events, *key) for key in {(row.rig, row.spec.set_key()) for row in found}}
+        return [row for row in found if _not_before(row.taken, starts[row.rig, row.spec.set_key()])]
 
     def paths(self) -> set[str]:
         """The paths of all frames, relative to the archive's root."""
         with self._database.read() as session:
             return set(session.scalars(select(FrameTable.path)))
 
-    def missing(self, needs: Iterable[Need], now: datetime) -> list[Missing]:
-        """The needs that good frames, young enough at `now`, do not meet, in the order given."""
-        lacking: list[Missing] = []
+    def filters(self, rig: str) -> tuple[str, ...]:
+        """The filters of all flats that the rig has taken, in the order of their first."""
+        first = func.min(FrameTable.taken)
+        query = select(FrameTable.filter).where(
+            FrameTable.rig == rig, FrameTable.kind == Kind.FLAT.value, FrameTable.filter.is_not(None)
+        )
+        with self._database.read() as session:
+            names = session.scalars(query.group_by(FrameTable.filter).order_by(first, FrameTable.filter))
+            return tuple(name for name in names if name is not None)
+
+    def held(self, needs: Iterable[Need]) -> list[Holding]:
+        """What is held of each need, in the order given, whatever its age; what an event cut off is not."""
+        events = self.told.events()
+        holdings: list[Holding] = []
         with self._database.read() as session:
             for need in needs:
-                query = select(func.count()).where(
-                    FrameTable.rig == need.rig,
-                    FrameTable.good,
-                    FrameTable.taken >= now - timedelta(days=need.max_age_days),
-                    *_of_set(FrameTable, need.spec),
+                query = select(FrameTable.taken).where(
+                    FrameTable.rig == need.rig, FrameTable.good, *_of_set(FrameTable, need.spec)
                 )
-                have = session.scalar(query) or 0
-                if have < need.count:
-                    lacking.append(Missing(need, have))
-        return lacking
+                for start in (valid_from(events, need.rig, need.spec), need.since):
+                    if start is not None:
+                        query = query.where(FrameTable.taken >= start)
+                newest = query.order_by(FrameTable.taken.desc()).limit(need.count)
+                holdings.append(Holding(need, tuple(session.scalars(newest))))
+        return holdings
+
+    def missing(self, needs: Iterable[Need], now: datetime) -> list[Missing]:
+        """The needs that good frames, valid and young enough at `now`, do not meet, in the order given."""
+        found = (holding.missing(now) for holding in self.held(needs))
+        return [missing for missing in found if missing is not None]
 
     def add_master(
         self,
@@ -164,15 +199,22 @@ class Catalogue:
             session.flush()
             return master_view(row)
 
-    def masters(self, *, rig: str | None = None, spec: FrameSpec | None = None) -> list[MasterRow]:
-        """Masters, the newest built first; `spec` asks for those of that spec's set."""
+    def masters(
+        self, *, rig: str | None = None, spec: FrameSpec | None = None, valid: bool = False
+    ) -> list[MasterRow]:
+        """Masters, the newest built first; `spec` asks for those of that spec's set.
+
+        `valid` leaves out those with frames from before an event that concerns them.
+        """
         query = select(MasterTable).order_by(MasterTable.built.desc(), MasterTable.id.desc())
         if rig is not None:
             query = query.where(MasterTable.rig == rig)
         if spec is not None:
             query = query.where(*_of_set(MasterTable, spec))
         with self._database.read() as session:
-            return [master_view(row) for row in session.scalars(query)]
+            found = [master_view(row) for row in session.scalars(query)]
+        events = self.told.events(rig=rig) if valid else []
+        return [row for row in found if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))]
 
     def add_entry(self, *entries: Entry) -> None:
         """Keep entries of the journal; many at once cost one commit."""
@@ -192,6 +234,10 @@ class Catalogue:
             query = query.where(EntryTable.time < until)
         with self._database.read() as session:
             return [entry_view(row) for row in session.scalars(query)]
+
+
+def _not_before(taken: datetime, start: datetime | None) -> bool:
+    return start is None or taken >= start
 
 
 def _of_set(table: type[FrameTable] | type[MasterTable], spec: FrameSpec) -> list[ColumnElement[bool]]:

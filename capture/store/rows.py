@@ -10,7 +10,17 @@ from typing import Any
 
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics, Verdict
 from capture.journal import Entry
-from capture.store.schema import EntryTable, FrameTable, MasterTable, RunTable, SpecColumns
+from capture.store.events import EventKind, EventRow
+from capture.store.orders import OrderedFlats, OrderRow
+from capture.store.schema import (
+    EntryTable,
+    EventTable,
+    FrameTable,
+    MasterTable,
+    OrderTable,
+    RunTable,
+    SpecColumns,
+)
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,17 @@ def master_view(row: MasterTable) -> MasterRow:
 def entry_view(row: EntryTable) -> Entry:
     """A journal entry's view."""
     return Entry(row.time, row.source, row.kind, row.text, dict(row.data))
+
+
+def event_view(row: EventTable) -> EventRow:
+    """An event's view."""
+    return EventRow(row.id, row.rig, EventKind(row.kind), row.filter, row.time, row.told, row.who, row.note)
+
+
+def order_view(row: OrderTable) -> OrderRow:
+    """An order's view."""
+    flats = tuple(OrderedFlats(name, count) for name, count in row.flats)
+    return OrderRow(row.rig, row.night, row.made, row.who, flats)
 
 
 def _is_nan(value: object) -> bool:

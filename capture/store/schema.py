@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeD
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # Raised with every change of the tables; a program refuses a catalogue newer than itself.
-VERSION = 1
+VERSION = 2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -139,3 +139,28 @@ class EntryTable(Base):
     kind: Mapped[str]
     text: Mapped[str]
     data: Mapped[dict[str, Any]]
+
+
+class EventTable(Base):
+    """What a hand did to a rig: frames taken before `time` are worth nothing since."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rig: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    filter: Mapped[str | None]
+    time: Mapped[datetime]
+    told: Mapped[datetime]
+    who: Mapped[str]
+    note: Mapped[str]
+
+
+class OrderTable(Base):
+    """An operator's order of flats for one rig and night; at most one."""
+
+    __tablename__ = "orders"
+    rig: Mapped[str] = mapped_column(primary_key=True)
+    night: Mapped[date] = mapped_column(primary_key=True)
+    made: Mapped[datetime]
+    who: Mapped[str]
+    flats: Mapped[list[Any]] = mapped_column(JSON)

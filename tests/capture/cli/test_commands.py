@@ -28,7 +28,9 @@ from tests.capture.cli.command import (
     write_config,
 )
 
-COMMANDS = ["demo", "simulate", "plan", "serve", "status", "run", "run sky-flats", "run bias", "run darks"]
+COMMANDS = [
+    "demo", "simulate", "plan", "event", "serve", "status", "run", "run sky-flats", "run bias", "run darks",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -9,7 +9,8 @@ import pytest
 from capture.config import Config, RigConfig, parse_config
 from capture.errors import BadInput
 from capture.frame import FrameSpec, Kind
-from capture.night.plan import due, needs_of, next_change, plan_rig
+from capture.night.needs import needs_of
+from capture.night.plan import due, next_change, plan_rig
 from capture.site import Site
 from capture.store.needs import Missing, Need
 
