@@ -17,7 +17,9 @@ from alpaca.covercalibrator import CoverStatus
 from alpaca.dome import Dome as AlpycaDome
 from alpaca.dome import ShutterState
 from alpaca.filterwheel import FilterWheel as AlpycaFilterWheel
+from alpaca.focuser import Focuser as AlpycaFocuser
 from alpaca.observingconditions import ObservingConditions as AlpycaObservingConditions
+from alpaca.rotator import Rotator as AlpycaRotator
 from alpaca.safetymonitor import SafetyMonitor as AlpycaSafetyMonitor
 from alpaca.telescope import Telescope as AlpycaTelescope
 
@@ -36,7 +38,9 @@ __all__ = [
     "CoverStatus",
     "Dome",
     "FilterWheel",
+    "Focuser",
     "ObservingConditions",
+    "Rotator",
     "SafetyMonitor",
     "SensorType",
     "ShutterState",
@@ -50,7 +54,9 @@ _PLATFORM_7 = {
     "covercalibrator": 2,
     "dome": 3,
     "filterwheel": 3,
+    "focuser": 4,
     "observingconditions": 2,
+    "rotator": 4,
     "safetymonitor": 3,
     "telescope": 4,
 }
@@ -75,7 +81,7 @@ class _OnOurWire:
 
     def _get(self, attribute: str, tmo: float = 0.0, **data: object) -> Any:
         value = self.line.get(attribute, **data)
-        check = members.CHECKS.get(attribute)
+        check = members.check_of(self.device_type, attribute)
         if check is not None and not check(value):
             raise DeviceError(
                 f"{self.line.device} answered {attribute} with {value!r:.80}, which makes no sense"
@@ -202,8 +208,24 @@ class FilterWheel(_OnOurWire, AlpycaFilterWheel):
     """An Alpaca filter wheel."""
 
 
+class Focuser(_OnOurWire, AlpycaFocuser):
+    """An Alpaca focuser."""
+
+
+class Rotator(_OnOurWire, AlpycaRotator):
+    """An Alpaca rotator; its positions are floats."""
+
+
 class Telescope(_OnOurWire, AlpycaTelescope):
     """An Alpaca mount."""
+
+    def SlewToAltAz(self, Azimuth: float, Altitude: float) -> None:  # noqa: N802, N803 (alpyca's names)
+        """Slew and answer when there: for mounts that know no other way, which alpyca leaves out."""
+        self._put("slewtoaltaz", Azimuth=Azimuth, Altitude=Altitude)
+
+    def SlewToCoordinates(self, RightAscension: float, Declination: float) -> None:  # noqa: N802, N803
+        """Slew and answer when there: for mounts that know no other way, which alpyca leaves out."""
+        self._put("slewtocoordinates", RightAscension=RightAscension, Declination=Declination)
 
     @property
     def UTCDate(self) -> datetime:  # noqa: N802 (alpyca's name)
@@ -235,8 +257,13 @@ class ObservingConditions(_OnOurWire, AlpycaObservingConditions):
 
 
 def optional(read: Callable[[], T]) -> T | None:
-    """The property, or None where the device refuses it: each property is optional on its own."""
+    """The property, or None where the device has none such, and says so: NotImplemented, and nothing else.
+
+    Each property is optional on its own. Raises DeviceError: a driver that fails is not a device without it.
+    """
     try:
         return read()
-    except DeviceRefused:
+    except DeviceRefused as refusal:
+        if refusal.number != NOT_IMPLEMENTED:
+            raise
         return None

@@ -1,83 +1,227 @@
-"""The rig's mount: unpark, point, keep still, dither."""
+"""The rig's mount: unpark, point, keep still, move the stars off between frames."""
 
 from __future__ import annotations
 
-from math import acos, atan2, cos, degrees, hypot, radians, sin
+from contextlib import suppress
+from math import atan2, degrees, hypot
 
 from capture.alpaca.devices import Telescope, optional
 from capture.clock import Clock
-from capture.errors import DeviceError, DeviceTimeout
+from capture.errors import DeviceError, DeviceRefused, DeviceTimeout, Unsafe
+from capture.journal import Journal
+from capture.rig.directions import Direction
+from capture.rig.dither import drift_s, offset_arcsec
+from capture.rig.flat_spot import PointingLimits, flat_spot, sun_direction
 from capture.rig.patience import Patience
 from capture.site import Site
 
 _SLEW_DEADLINE_S = 240.0
-# Least gradient: about 14 deg from the zenith, away from the Sun (Chromey & Hasselbacher 1996).
-FLAT_SPOT_ZENITH_DISTANCE_DEG = 14.0
+_NEAR_ENOUGH_DEG = 3.0
+_ASTRAY_DEG = 5.0
+_MOVED_BY_OTHERS_DEG = 1.5
+# Some drivers take a moment before they say that they slew.
+_LAG_S = 5.0
+# Refracted, and as broad as it is, the Sun sends no direct light from below this.
+_SUN_DOWN_DEG = -1.5
+_SUN_EVERY_S = 5.0
+# A longer wait for the sky's drift costs more than a small slew.
+_SLEW_COSTS_S = 5.0
 
 
 class Mount:
-    """A telescope mount over Alpaca; angles in degrees, azimuth from north through east."""
+    """A telescope mount over Alpaca, whichever of Alpaca's ways to slew it knows."""
 
-    def __init__(self, rig: str, telescope: Telescope, site: Site, patience: Patience, clock: Clock) -> None:
+    def __init__(
+        self,
+        rig: str,
+        telescope: Telescope,
+        site: Site,
+        limits: PointingLimits,
+        patience: Patience,
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
         self._rig = rig
         self._telescope = telescope
         self._site = site
+        self._limits = limits
         self._patience = patience
         self._clock = clock
-        self._slews_alt_az = False
+        self._journal = journal
+        self._slews_alt_az = self._answers_at_once = self._sets_tracking = self._follows_sky = False
+        self._left_at: Direction | None = None
+        self._sun_looked_at = float("-inf")
+        self._dithers = 0
 
     def connect(self) -> None:
         """Connect and learn how the mount slews. Raises DeviceError."""
-        self._telescope.open(self._clock, pause=self._patience.pause)
-        self._slews_alt_az = bool(optional(lambda: self._telescope.CanSlewAltAzAsync))
-        if not self._slews_alt_az and not optional(lambda: self._telescope.CanSlewAsync):
+        telescope = self._telescope
+        telescope.open(self._clock, pause=self._patience.pause)
+        self._sets_tracking = bool(optional(lambda: telescope.CanSetTracking))
+        self._follows_sky = not self._sets_tracking and bool(telescope.Tracking)
+        ways = [
+            (True, True, optional(lambda: telescope.CanSlewAltAzAsync)),
+            (False, True, optional(lambda: telescope.CanSlewAsync)),
+            (True, False, optional(lambda: telescope.CanSlewAltAz)),
+            (False, False, optional(lambda: telescope.CanSlew)),
+        ]
+        # A mount that always tracks refuses Alt/Az.
+        known = [way for *way, can in ways if can and not (way[0] and self._follows_sky)]
+        if not known:
             raise DeviceError(f"{self._rig}: the mount can slew neither in Alt/Az nor in RA/Dec")
+        self._slews_alt_az, self._answers_at_once = known[0]
+        if not optional(lambda: telescope.CanPark):
+            self._journal.say(self._rig, "connected", "the mount cannot be parked: it stays where it points")
+        if self._follows_sky:
+            text = "the mount cannot stop tracking: it is moved between frames, which takes some seconds each"
+            self._journal.say(self._rig, "connected", text)
 
     def is_parked(self) -> bool:
-        """Whether it is parked, by its own word."""
-        return bool(self._telescope.AtPark)
+        """Whether it is parked, by its own word; False where it knows no parking."""
+        return bool(optional(lambda: self._telescope.AtPark))
 
-    def flat_spot(self) -> tuple[float, float]:
-        """Altitude and azimuth of the least gradient now."""
-        azimuth_deg = (self._site.sun_azimuth_deg(self._clock.now()) + 180.0) % 360.0
-        return 90.0 - FLAT_SPOT_ZENITH_DISTANCE_DEG, azimuth_deg
+    def flat_spot(self) -> Direction:
+        """The allowed direction nearest to the least gradient now. Raises BadInput when none is allowed."""
+        return flat_spot(self._site, self._clock.now(), self._limits)
 
-    def point(self, altitude_deg: float, azimuth_deg: float) -> None:
-        """Slew there and stay, tracking off: the sky drifts by, which moves the stars between frames."""
+    def point_at_flat_spot(self) -> None:
+        """Slew to the flat spot unless the mount stands within 3 deg of it; whoever moved it before."""
+        self._left_at = None
+        self.stay_at_flat_spot()
+
+    def stay_at_flat_spot(self) -> None:
+        """Slew again when the spot has moved on by 3 deg.
+
+        Raises DeviceError when somebody else has moved the mount meanwhile: it is not fought over.
+        """
+        parked = self.is_parked()
+        at, left_at = self.pointing(), self._left_at
+        if left_at is not None and not self._follows_sky:
+            moved_deg = at.distance_deg(left_at)
+            if parked or moved_deg > _MOVED_BY_OTHERS_DEG:
+                # The guard parks it when it gets unsafe, and that is said first.
+                self._patience.checkpoint()
+                what = "parked it" if parked else f"moved it by {moved_deg:.0f} deg"
+                raise DeviceError(f"{self._rig}: somebody else uses the mount, and {what}; end that program")
+        spot = self.flat_spot()
+        if parked or at.distance_deg(spot) > _NEAR_ENOUGH_DEG:
+            self.point(spot)
+        elif left_at is None:
+            self._stand(at)
+
+    def move_off_stars(self, passed_s: float) -> None:
+        """See to it that the stars stand elsewhere than `passed_s` ago, so that they fall out of the master.
+
+        Before a mount that stands still the sky drifts; where that takes long, near the pole, or the mount
+        cannot stop tracking, it slews to the next place of a pattern around the flat spot.
+        """
+        if not self._follows_sky:
+            coordinates = self.coordinates()
+            missing_s = drift_s(coordinates[1] if coordinates else 0.0) - passed_s
+            if missing_s <= _SLEW_COSTS_S:
+                if missing_s > 0:
+                    self._patience.pause(missing_s, "the stars to drift")
+                return
+        self._dithers += 1
+        up_arcsec, aside_arcsec = offset_arcsec(self._dithers)
+        bearing_deg = degrees(atan2(aside_arcsec, up_arcsec))
+        self.point(self.flat_spot().step(bearing_deg, hypot(up_arcsec, aside_arcsec) / 3600))
+
+    def point(self, to: Direction) -> None:
+        """Slew there and stay, tracking off where it can be.
+
+        Raises DeviceTimeout, and DeviceError when the mount says that it has arrived and is elsewhere.
+        """
         # A mount that is parked may have been parked by the guard a moment ago: ask before it is unparked.
         self._patience.checkpoint()
         telescope = self._telescope
-        if telescope.AtPark:
+        if self.is_parked():
             telescope.Unpark()
-        if self._slews_alt_az:
-            self.stop_tracking()
-            telescope.SlewToAltAzAsync(azimuth_deg, altitude_deg)
-        else:
-            telescope.Tracking = True
-            telescope.SlewToCoordinatesAsync(*self.to_ra_dec(altitude_deg, azimuth_deg))
-        self._patience.wait("the slew", lambda: not telescope.Slewing, _SLEW_DEADLINE_S)
+        self._left_at = None
+        begun = self._clock.monotonic()
+        self._begin_slew(to)
+
+        def arrived() -> bool:
+            if telescope.Slewing:
+                return False
+            late = self._clock.monotonic() - begun > _LAG_S
+            return late or self.pointing().distance_deg(to) <= _ASTRAY_DEG
+
+        self._patience.wait("the slew", arrived, _SLEW_DEADLINE_S)
+        at = self.pointing()
+        if at.distance_deg(to) > _ASTRAY_DEG:
+            raise DeviceError(
+                f"{self._rig}: the mount says that it has arrived, but it stands {at.distance_deg(to):.0f} deg "
+                f"from where it was sent; check its clock, its site and its alignment"
+            )
+        self._stand(at)
+
+    def _begin_slew(self, to: Direction) -> None:
+        telescope = self._telescope
+        try:
+            if self._slews_alt_az:
+                self.stop_tracking()
+                slew = telescope.SlewToAltAzAsync if self._answers_at_once else telescope.SlewToAltAz
+                slew(to.azimuth_deg, to.altitude_deg)
+            else:
+                if self._sets_tracking:
+                    telescope.Tracking = True
+                slew = (
+                    telescope.SlewToCoordinatesAsync if self._answers_at_once else telescope.SlewToCoordinates
+                )
+                slew(*to.ra_dec(self._site, self._site.sidereal_time_h(self._clock.now())))
+        except DeviceTimeout as timeout:
+            # Some answer when they are there: it is looked at, and not told again.
+            if not timeout.sent:
+                raise
+
+    def _stand(self, at: Direction) -> None:
         self.stop_tracking()
+        self._left_at = at
 
-    def offset_from_flat_spot_deg(self) -> float:
-        """How far the mount points from the least gradient."""
-        altitude, azimuth = (radians(x) for x in self.pointing())
-        spot_altitude, spot_azimuth = (radians(x) for x in self.flat_spot())
-        cosine = sin(altitude) * sin(spot_altitude)
-        cosine += cos(altitude) * cos(spot_altitude) * cos(azimuth - spot_azimuth)
-        return degrees(acos(max(-1.0, min(1.0, cosine))))
+    def require_away_from_sun(self) -> None:
+        """Raise Unsafe, any slew broken off, when the mount points too near to the Sun.
 
-    def pointing(self) -> tuple[float, float]:
-        """Altitude and azimuth, by the mount's own word."""
-        return float(self._telescope.Altitude), float(self._telescope.Azimuth)
+        By our own ephemeris from where the mount stands; looked at every 5 s while the Sun is up.
+        """
+        now = self._clock.monotonic()
+        if now - self._sun_looked_at < _SUN_EVERY_S:
+            return
+        self._sun_looked_at = now
+        sun = sun_direction(self._site, self._clock.now())
+        if sun.altitude_deg < _SUN_DOWN_DEG:
+            return
+        distance_deg = self.pointing().distance_deg(sun)
+        if distance_deg < self._limits.sun_distance_deg:
+            with suppress(DeviceError):
+                self._telescope.AbortSlew()
+            raise Unsafe(
+                f"{self._rig}: the mount points {distance_deg:.0f} deg from the Sun, "
+                f"allowed is {self._limits.sun_distance_deg:g}"
+            )
+
+    def pointing(self) -> Direction:
+        """Where it points, by the mount's own word; by its coordinates where it knows no Alt/Az."""
+        telescope = self._telescope
+        horizontal = optional(lambda: Direction(float(telescope.Altitude), float(telescope.Azimuth)))
+        if horizontal is not None:
+            return horizontal
+        hours, declination_deg = float(telescope.RightAscension), float(telescope.Declination)
+        sidereal_h = self._site.sidereal_time_h(self._clock.now())
+        return Direction.of_ra_dec(self._site, sidereal_h, hours, declination_deg)
 
     def coordinates(self) -> tuple[float, float] | None:
-        """Right ascension in hours and declination in degrees, by the mount's own word."""
+        """Right ascension in hours and declination in degrees, by the mount's own word, if it says so."""
         telescope = self._telescope
-        return optional(lambda: (float(telescope.RightAscension), float(telescope.Declination)))
+        try:
+            return float(telescope.RightAscension), float(telescope.Declination)
+        except DeviceRefused:
+            # No frame is lost over a footnote.
+            return None
 
     def stop_tracking(self) -> None:
         """Tracking off, where the mount can."""
-        if optional(lambda: self._telescope.CanSetTracking) and self._telescope.Tracking:
+        if self._sets_tracking and self._telescope.Tracking:
             self._telescope.Tracking = False
 
     def park(self) -> None:
@@ -91,18 +235,6 @@ class Mount:
             if not timeout.sent:
                 raise
         self._patience.wait("parking", lambda: bool(self._telescope.AtPark), _SLEW_DEADLINE_S)
-
-    def to_ra_dec(self, altitude_deg: float, azimuth_deg: float) -> tuple[float, float]:
-        """RA in hours and Dec in degrees of a direction now (Meeus, Astronomical Algorithms, ch. 13)."""
-        latitude = radians(self._site.latitude_deg)
-        altitude, azimuth = radians(altitude_deg), radians(azimuth_deg)
-        y = -sin(azimuth) * cos(altitude)
-        x = sin(altitude) * cos(latitude) - cos(altitude) * sin(latitude) * cos(azimuth)
-        z = sin(altitude) * sin(latitude) + cos(altitude) * cos(latitude) * cos(azimuth)
-        declination_deg = degrees(atan2(z, hypot(x, y)))
-        hour_angle_h = degrees(atan2(y, x)) / 15.0
-        sidereal_h = self._site.sidereal_time_h(self._clock.now())
-        return (sidereal_h - hour_angle_h) % 24.0, declination_deg
 
     def close(self) -> None:
         """Drop our connection."""

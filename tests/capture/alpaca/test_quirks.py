@@ -258,12 +258,23 @@ def test_ids_go_with_every_request_even_for_an_image(fake: FakeServer, make: Mak
 
 
 def test_a_property_that_throws_takes_no_other_with_it(hostile: HostileServer, make: Make) -> None:
-    answers(hostile, errors={"azimuth": 0x500, "shutterstatus": 0x400}, altitude=30.5, connected=True)
+    answers(hostile, errors={"azimuth": 0x400, "shutterstatus": 0x400}, altitude=30.5, connected=True)
     dome = make(Dome)
     assert isinstance(dome, Dome)
     assert optional(lambda: dome.Azimuth) is None
     assert optional(lambda: dome.ShutterStatus) is None
     assert optional(lambda: dome.Altitude) == 30.5
+
+
+@pytest.mark.parametrize("number", [0x401, 0x402, 0x407, 0x40B, 0x500, 0x80040400])
+def test_a_driver_that_fails_is_not_a_device_without_the_property(
+    number: int, hostile: HostileServer, make: Make
+) -> None:
+    answers(hostile, errors={"azimuth": number}, connected=True)
+    dome = make(Dome)
+    with pytest.raises(DeviceRefused, match="refused azimuth") as caught:
+        optional(lambda: dome.Azimuth)  # type: ignore[union-attr]
+    assert caught.value.number == number
 
 
 @pytest.mark.parametrize(
