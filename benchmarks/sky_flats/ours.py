@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from benchmarks.sky_flats.truth import Twilight
 from capture.site import Window
@@ -16,7 +17,7 @@ TOLERANCE = 0.098
 class Ours:
     """FlatController with a saving rule: in band and not saturated."""
 
-    def __init__(self, twilight: Twilight, quotas: Mapping[str, int]) -> None:
+    def __init__(self, twilight: Twilight, quotas: Mapping[str, int], learned: Any = None) -> None:
         camera = twilight.camera
         self._settings = FlatSettings(
             target_adu=camera.target_adu,
@@ -28,6 +29,15 @@ class Ours:
         )
         window = Window(twilight.epoch, twilight.when(twilight.end_s))
         self.controller = FlatController(quotas, self._settings, window, twilight.sun_altitude_deg)
+        if learned is not None:
+            self.controller = FlatController(
+                quotas, self._settings, window, twilight.sun_altitude_deg, learned
+            )
+
+    @property
+    def learned(self) -> Any:
+        """What this twilight taught, for the next one."""
+        return getattr(self.controller, "learned", None)
 
     def next(self, now: datetime) -> Action:
         """What to do now."""

@@ -1,0 +1,90 @@
+"""How many good sky flats each strategy takes, against a clairvoyant: thousands of twilights as plain calls.
+
+`python -m benchmarks.sky_flats [--quick] [--final] [--only WORD]... [--json FILE] [--plots FOLDER] [--alpaca N]`
+
+`--final` plays the third of the twilights that development keeps away from. `--alpaca N` plays N twilights
+through the whole program over HTTP as well, and compares them frame by frame with the plain calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.sky_flats.run import Table, Task, run, tabled
+from benchmarks.sky_flats.scenarios import CONFIGURATIONS, SCENARIOS
+
+_QUICK, _DEVELOPMENT, _FINAL = 12, 240, 120
+_COLUMNS = {
+    "percent_of_oracle": "% oracle",
+    "percent_of_bound": "% bound",
+    "percent_of_causal_bound": "% causal",
+    "tenth_percentile": "10th pct",
+    "filters_complete": "complete",
+    "rms_percent": "rms %",
+    "out_of_band_saved": "off >10%",
+    "far_out_saved": "off >25%",
+}
+
+
+def main() -> None:
+    """Play, print the table, write the files."""
+    arguments = _arguments()
+    number = arguments.twilights or (
+        _QUICK if arguments.quick else _FINAL if arguments.final else _DEVELOPMENT
+    )
+    tasks = [
+        Task(configuration, scenario, n, arguments.final)
+        for configuration in _chosen(CONFIGURATIONS, arguments.only)
+        for scenario in _chosen(SCENARIOS, arguments.only)
+        for n in range(number)
+    ]
+    table = tabled(run(tasks, arguments.workers, lambda done: _progress(done, len(tasks))))
+    print_table(table)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK} twilights a scenario")
+    parser.add_argument("--final", action="store_true", help="the twilights kept back from development")
+    parser.add_argument("--twilights", type=int, help="how many a scenario")
+    parser.add_argument("--only", action="append", default=[], help="a configuration or scenario; repeatable")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _chosen(names: Iterable[str], only: list[str]) -> list[str]:
+    """Those of `names` that are asked for; all when none of them is."""
+    known = list(names)
+    return [name for name in known if name in only] or known
+
+
+def print_table(table: Table) -> None:
+    """Print strategies by scenario for each configuration, best first."""
+    for configuration, scenarios in table.items():
+        for scenario, strategies in scenarios.items():
+            count = int(next(iter(strategies.values()))["twilights"])
+            print(f"\n{configuration}, {scenario} ({count} twilights)")
+            print(f"{'':>16}" + "".join(f"{head:>10}" for head in _COLUMNS.values()))
+            for name in sorted(strategies, key=lambda n: -strategies[n]["percent_of_oracle"]):
+                figures = strategies[name]
+                cells = [f"{figures[key]:10.1f}" if key in figures else f"{'':>10}" for key in _COLUMNS]
+                print(f"{name:>16}" + "".join(cells))
+
+
+def _progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {of} twilights", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
