@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from capture.alpaca.devices import Camera, CoverCalibrator, CoverStatus, FilterWheel, Telescope
 from capture.clock import Clock
-from capture.config import RigConfig, TimeoutsConfig
+from capture.config import RigConfig, Timeouts, TimeoutsConfig
 from capture.errors import BadInput, DeviceError, DeviceTimeout, Preempted, Unsafe
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
@@ -18,7 +18,10 @@ from capture.rig.patience import Patience
 from capture.rig.sensor import CameraFacts, Sensor
 from capture.site import Site
 
-_LEASE_S = 60.0
+# Renewed at each checkpoint that is so long after the last one ...
+_RENEWED_EVERY_S = 15.0
+# ... and so much longer than the slow calls between two checkpoints may take.
+_LEASE_TO_SPARE_S = 60.0
 _WHEEL_DEADLINE_S = 60.0
 _COVER_DEADLINE_S = 90.0
 
@@ -52,7 +55,8 @@ class Rig:
             Mount(config.name, Telescope(mount, of(mount)), site, self.patience, clock) if mount else None
         )
         self._filters: tuple[str, ...] = ()
-        self._lease_renewed = -_LEASE_S
+        self._lease_s = _lease_s([of(address) for address in (config.camera, wheel, cover, mount) if address])
+        self._lease_renewed: float | None = None
         guard.subscribe(self.patience.wake)
 
     @property
@@ -237,12 +241,12 @@ class Rig:
 
     def _renew_lease(self) -> None:
         now = self.clock.monotonic()
-        if now - self._lease_renewed >= _LEASE_S / 4:
-            self._guard.hold(self.name, _LEASE_S)
+        if self._lease_renewed is None or now - self._lease_renewed >= _RENEWED_EVERY_S:
+            self._guard.hold(self.name, self._lease_s)
             self._lease_renewed = now
 
     def _await_open_roof(self) -> None:
-        self._lease_renewed = -_LEASE_S
+        self._lease_renewed = None
         self._renew_lease()
         if not self._guard.report().open_and_safe:
             self.journal.say(self.name, "waiting", f"waiting: {self._guard.report().why_not_open()}")
@@ -273,3 +277,14 @@ class Rig:
             return
         cover.CloseCover()
         self.patience.wait("the cover", lambda: cover.CoverState == CoverStatus.Closed, _COVER_DEADLINE_S)
+
+
+def _lease_s(timeouts: list[Timeouts]) -> float:
+    """Seconds that a rig may be silent before its lease on the roof lapses; what hangs is given up earlier.
+
+    Between two checkpoints there are at most three slow writes (unpark, tracking, slew) or an image and one
+    (of the next filter); the quick calls beside them are in what is to spare.
+    """
+    slow_write_s = max(t.slow_write_s for t in timeouts)
+    image_s = max(t.image_s for t in timeouts)
+    return _LEASE_TO_SPARE_S + slow_write_s + max(2 * slow_write_s, image_s)

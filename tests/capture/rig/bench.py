@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from capture.clock import Clock, Signal
-from capture.config import Config, RigConfig
+from capture.config import Config, RigConfig, TimeoutsConfig
 from capture.guard.client import GuardClient, Report, RoofState
 from capture.journal import Entry, Journal
 from capture.rig.rig import Rig
@@ -16,7 +16,10 @@ from simulators.device import Command
 
 
 class SayingGuard:
-    """A guard whose report is what a test says; `holders` and `log` are what rigs asked of it."""
+    """A guard whose report is what a test says; `holders` and `log` are what rigs asked of it.
+
+    A lease that ran out before it was renewed or released is in the log, too.
+    """
 
     def __init__(self, clock: Clock, roof: RoofState = RoofState.SHUT) -> None:
         self._clock = clock
@@ -24,17 +27,28 @@ class SayingGuard:
         self._signals: list[Signal] = []
         self.log: list[str] = []
         self.holders: set[str] = set()
+        self.leases_s: dict[str, float] = {}
+        self._ends: dict[str, float] = {}
 
     def report(self) -> Report:
         return self._report
 
     def hold(self, holder: str, lease_s: float) -> None:
+        self._look_at_lease(holder)
         self.log.append(f"hold {holder}")
         self.holders.add(holder)
+        self.leases_s[holder] = lease_s
+        self._ends[holder] = self._clock.monotonic() + lease_s
 
     def release(self, holder: str) -> None:
+        self._look_at_lease(holder)
         self.log.append(f"release {holder}")
         self.holders.discard(holder)
+        self._ends.pop(holder, None)
+
+    def _look_at_lease(self, holder: str) -> None:
+        if self._clock.monotonic() > self._ends.get(holder, float("inf")):
+            self.log.append(f"lapsed {holder}")
 
     def subscribe(self, signal: Signal) -> None:
         self._signals.append(signal)
@@ -61,13 +75,15 @@ class RigBench:
             observatory.world.roof.opening.send(observatory.world.now_s() - 3600, 1.0)
 
     @contextmanager
-    def rig(self, guard: GuardClient | None = None, **changes: object) -> Iterator[Rig]:
+    def rig(
+        self, guard: GuardClient | None = None, timeouts: TimeoutsConfig | None = None, **changes: object
+    ) -> Iterator[Rig]:
         """Connect the rig, its config changed; at the end drop its connections. Within a worker."""
         config = self._config.rig[self._number]
         config = RigConfig.model_validate(config.model_copy(update=changes).model_dump())
         journal = Journal(self.clock)
         journal.listen(self.entries.append)
-        rig = Rig(config, self._config.site.site(), guard or self.guard, self.clock, journal)
+        rig = Rig(config, self._config.site.site(), guard or self.guard, self.clock, journal, timeouts)
         try:
             rig.connect()
             yield rig

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from capture.clock import SimulatedClock
-from capture.config import Config, CoolingConfig
+from capture.config import Config, CoolingConfig, TimeoutsConfig
 from capture.errors import (
     BadInput,
     DeviceError,
@@ -23,7 +23,7 @@ from capture.errors import (
 from capture.frame import Frame, FrameSpec, Kind
 from capture.guard.client import RoofState
 from capture.rig.rig import Rig
-from simulators import Observatory, Server
+from simulators import Fault, Observatory, Server
 from tests.capture.guard.bench import Bench
 from tests.capture.rig.bench import RigBench, later
 from tests.wire import Wire
@@ -494,6 +494,40 @@ class TestReadyForSky:
                 assert 300 / 60 <= renewals <= 300 / 10
 
         on_a_rig(open_bench, work)
+
+    def test_the_lease_outlasts_calls_that_are_answered_only_just_in_time(
+        self, open_bench: RigBench, observatory: Observatory
+    ) -> None:
+        def work(rig: Rig) -> None:
+            for device in ("telescope/0", "filterwheel/0", "covercalibrator/0"):
+                observatory.faults.add(Fault(device, "*", "slow", method="PUT", seconds=58))
+            observatory.faults.add(Fault("camera/0", "imagearray", "slow", seconds=115))
+            observatory.devices["telescope", 0].call("put", "park", {})
+            rig.patience.pause(120)
+            with rig.ready_for_sky():
+                for name in ("L", "Ha"):
+                    rig.expose(rig.spec(Kind.FLAT, 2.0, name))
+            assert open_bench.guard.log.count("release T1") == 1
+
+        on_a_rig(open_bench, work)
+        assert "lapsed T1" not in open_bench.guard.log
+
+    @pytest.mark.parametrize(
+        ("timeouts", "lease_s"),
+        [
+            (TimeoutsConfig(), 240.0),
+            (TimeoutsConfig(image_s=300.0), 420.0),
+            (TimeoutsConfig(slow_write_s=200.0), 660.0),
+        ],
+    )
+    def test_the_lease_of_a_rig_that_hangs_ends_by_the_timeouts_of_its_devices(
+        self, open_bench: RigBench, timeouts: TimeoutsConfig, lease_s: float
+    ) -> None:
+        def work(rig: Rig) -> None:
+            with rig.ready_for_sky():
+                assert open_bench.guard.leases_s == {"T1": lease_s}
+
+        on_a_rig(open_bench, work, timeouts=timeouts)
 
 
 class TestReadyForDark:
