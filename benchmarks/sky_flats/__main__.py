@@ -1,6 +1,7 @@
 """How many good sky flats each strategy takes, against a clairvoyant: thousands of twilights as plain calls.
 
-`python -m benchmarks.sky_flats [--quick] [--final] [--only WORD]... [--json FILE] [--plots FOLDER] [--alpaca N]`
+`python -m benchmarks.sky_flats [--quick] [--final] [--only WORD]... [--json FILE] [--plots FOLDER]
+[--alpaca N]`
 
 `--final` plays the third of the twilights that development keeps away from. `--alpaca N` plays N twilights
 through the whole program over HTTP as well, and compares them frame by frame with the plain calls.
@@ -13,10 +14,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
+from benchmarks.sky_flats.alpaca import compare
 from benchmarks.sky_flats.run import Table, Task, run, tabled
-from benchmarks.sky_flats.scenarios import CONFIGURATIONS, SCENARIOS
+from benchmarks.sky_flats.scenarios import CONFIGURATIONS, SCENARIOS, twilight_spec
 
 _QUICK, _DEVELOPMENT, _FINAL = 12, 240, 120
 _COLUMNS = {
@@ -45,6 +48,8 @@ def main() -> None:
     ]
     table = tabled(run(tasks, arguments.workers, lambda done: _progress(done, len(tasks))))
     print_table(table)
+    if arguments.alpaca:
+        print_comparisons(arguments.alpaca, final=arguments.final)
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1) + "\n")
 
@@ -58,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--twilights", type=int, help="how many a scenario")
     parser.add_argument("--only", action="append", default=[], help="a configuration or scenario; repeatable")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--alpaca", type=int, default=0, help="so many twilights over Alpaca as well")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -79,6 +85,20 @@ def print_table(table: Table) -> None:
                 figures = strategies[name]
                 cells = [f"{figures[key]:10.1f}" if key in figures else f"{'':>10}" for key in _COLUMNS]
                 print(f"{name:>16}" + "".join(cells))
+
+
+def print_comparisons(count: int, *, final: bool) -> None:
+    """Play twilights over Alpaca too, scenarios and configurations in turn, and print both scores."""
+    pairs = list(product(SCENARIOS.items(), CONFIGURATIONS.items()))
+    print("\nplain calls against the whole program: good, complete, rms %; its levels against the truth's")
+    for n in range(count):
+        (scenario_name, scenario), (name, configuration) = pairs[n * 7 % len(pairs)]
+        one = compare(twilight_spec(scenario, configuration, n, final=final), configuration)
+        both = [
+            f"{s.good:4d} {s.complete:2d} {100 * (s.squares / max(s.saved, 1)) ** 0.5:5.2f}"
+            for s in (one.pure, one.whole)
+        ]
+        print(f"{name:>16} {scenario_name:>7} {n:3d}: {both[0]} | {both[1]} | {one.worst_error:.2%}")
 
 
 def _progress(done: int, of: int) -> None:
