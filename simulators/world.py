@@ -18,7 +18,8 @@ from simulators.sky import REFERENCE_MAG, Sky, clear_twilight
 from simulators.stars import Field, Map, star_map
 from simulators.weather import Weather
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+# So many that a veil that flickers within a minute is integrated to a tenth of a percent.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 # A dark telescope tube under a closed roof still passes this part of the stray light with its cover on.
 _COVER_LEAK = 0.1
 # Inside a dome whose slit looks elsewhere it is not quite dark.
