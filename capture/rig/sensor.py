@@ -7,7 +7,7 @@ whoever else uses it is given way to.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -98,6 +98,9 @@ class Sensor:
         self._journal = journal
         self._facts: CameraFacts | None = None
         self._set_up: tuple[int, int | None, int | None, int | None] | None = None
+        # What the camera said right after it was set: some say one more than they were told.
+        self._kept: dict[str, int] = {}
+        self._not_taken: set[str] = set()
         self._others = False
         self._novelty = Novelty()
         self.readout_s = 0.0
@@ -172,6 +175,32 @@ class Sensor:
         if readout_mode is not None:
             camera.ReadoutMode = readout_mode
         self._set_up = wanted
+        self._kept = {}
+        for name, ours, read in self._settings(wanted):
+            if (found := _told(read)) is None:
+                continue
+            self._kept[name] = found
+            said = f"the camera did not take {name} {ours}, it says {found}"
+            if found != ours and said not in self._not_taken:
+                self._not_taken.add(said)
+                self._journal.say(self._rig, "alarm", f"{said}; that is held to be its way of counting")
+
+    def _settings(
+        self, wanted: tuple[int, int | None, int | None, int | None]
+    ) -> Iterator[tuple[str, int, Callable[[], int]]]:
+        """Name, value and reader of each setting that is ours to keep."""
+        camera = self._camera
+        binning, gain, offset, readout_mode = wanted
+        # A changed subframe shows in the image's size, and so does a changed binning of the whole sensor.
+        reads: list[tuple[str, int | None, Callable[[], int]]] = [
+            ("binning", binning if binning != 1 else None, lambda: camera.BinX),
+            ("gain", gain, lambda: camera.Gain),
+            ("offset", offset, lambda: camera.Offset),
+            ("readout mode", readout_mode, lambda: camera.ReadoutMode),
+        ]
+        for name, ours, read in reads:
+            if ours is not None:
+                yield name, ours, read
 
     def temperature_c(self) -> float | None:
         """The sensor's measured temperature, None where it cannot be read or makes no sense."""
@@ -278,19 +307,12 @@ class Sensor:
         if state in _BUSY:
             raise self._yield_to_others(f"its state is {_word(state)}, and we have started nothing")
         assert self._set_up is not None, "set it up first"
-        binning, *wanted = self._set_up
-        # A changed subframe shows in the image's size, and so does a changed binning of the whole sensor.
-        reads: list[tuple[str, int | None, Callable[[], int]]] = [
-            ("binning", binning if binning != 1 else None, lambda: camera.BinX),
-            ("gain", wanted[0], lambda: camera.Gain),
-            ("offset", wanted[1], lambda: camera.Offset),
-            ("readout mode", wanted[2], lambda: camera.ReadoutMode),
-        ]
-        for name, ours, read in reads:
-            found = None if ours is None else _told(read)
-            if found is not None and found != ours:
+        for name, ours, read in self._settings(self._set_up):
+            found, kept = _told(read), self._kept.get(name, ours)
+            if found is not None and found != kept:
                 self._set_up = None
-                raise self._yield_to_others(f"its {name} is {found} where we set {ours}")
+                ours_kept = f"where we set {ours}" + (f", which it called {kept}" if kept != ours else "")
+                raise self._yield_to_others(f"its {name} is {found} {ours_kept}")
 
     def _yield_to_others(self, sign: str) -> DeviceError:
         self._others = True

@@ -46,6 +46,7 @@ camera = "{server}/0"
 filter_wheel = "{server}/0"
 telescope = "{server}/0"
 cover_calibrator = "{server}/0"
+gain = 0
 flats = {{ min_exposure_s = 0.1, max_exposure_s = 20.0 }}
 """
 ROOF = """
@@ -139,7 +140,8 @@ def assert_true(header: fits.Header, site: Site, begun: datetime) -> None:
     assert header["INSTRUME"] == "Simulator Camera"
     assert header["TELESCOP"] == "T9"
     assert header["CCD-TEMP"] == TEMPERATURE_C
-    assert (header["GAIN"], header["OFFSET"]) == (1, 1)
+    # Of any gain that it is told it says one more.
+    assert (header["GAIN"], header["OFFSET"]) == (0, 1)
     assert (header["NAXIS1"], header["NAXIS2"]) == (SIZE_PX, SIZE_PX)
     assert (header["XBINNING"], header["YBINNING"]) == (1, 1)
     assert header["EXPTIME"] == pytest.approx(header["EXPREQ"], abs=0.01)

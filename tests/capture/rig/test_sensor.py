@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -224,6 +225,22 @@ class TestAnotherClient:
         with pytest.raises(DeviceError, match=f"T1: somebody else uses the camera: {sign}"):
             on_a_rig(shut_bench, work, binning=2)
         assert len(shut_bench.commands("startexposure")) == 1
+
+    def test_is_not_suspected_where_the_camera_counts_its_gains_in_its_own_way(
+        self, shut_bench: RigBench, wire: Wire
+    ) -> None:
+        def work(rig: Rig) -> None:
+            wire.says["camera/0", "gain"] = 11
+            for binning in (1, 1, 2, 1):
+                rig.expose(replace(rig.spec(Kind.BIAS), binning=binning))
+            wire.says["camera/0", "gain"] = 10
+            rig.expose(rig.spec(Kind.BIAS))
+
+        with pytest.raises(DeviceError, match="its gain is 10 where we set 10, which it called 11"):
+            on_a_rig(shut_bench, work, gain=10)
+        assert len(shut_bench.commands("startexposure")) == 4
+        said = [entry.text for entry in shut_bench.entries if "did not take" in entry.text]
+        assert said == ["the camera did not take gain 10, it says 11; that is held to be its way of counting"]
 
     def test_that_changes_the_subframe_is_noticed_by_the_images_size(
         self, shut_bench: RigBench, observatory: Observatory
