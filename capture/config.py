@@ -178,6 +178,9 @@ class FlatsConfig(_Section):
     max_exposure_s: PositiveSeconds = 60.0
     highest_sun_deg: Annotated[float, Field(ge=-10, le=10)] = 0.0
     lowest_sun_deg: Annotated[float, Field(ge=-18, le=5)] = -10.0
+    lowest_altitude_deg: Annotated[float, Field(ge=10, le=85)] = 30.0
+    sun_distance_deg: Annotated[float, Field(ge=20, le=90)] = 45.0
+    moon_distance_deg: Annotated[float, Field(ge=0, le=60)] = 30.0
 
     @model_validator(mode="after")
     def _ordered(self) -> FlatsConfig:

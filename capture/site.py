@@ -1,4 +1,4 @@
-"""The site: where the Sun stands, when twilight is, and which night it is."""
+"""The site: where Sun and Moon stand, when twilight is, and which night it is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
+from math import cos, radians, sin
 from zoneinfo import ZoneInfo
 
 import astral
+import astral.moon
 import astral.sun
 
 from capture.errors import NoWindow
@@ -38,6 +40,15 @@ class Window:
     @property
     def duration_s(self) -> float:
         return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True)
+class Moon:
+    """Where the Moon stands, in degrees, azimuth from north through east, and how much of it is lit."""
+
+    altitude_deg: float
+    azimuth_deg: float
+    lit_fraction: float
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,17 @@ class Site:
         """Whether the Sun's altitude falls."""
         later = when + timedelta(minutes=1)
         return self.sun_altitude_deg(later) < self.sun_altitude_deg(when)
+
+    def moon(self, when: datetime) -> Moon:
+        """The Moon, to 1 deg (astral, without parallax) and 0.01 of its phase."""
+        utc = when.astimezone(UTC)
+        altitude_deg = float(astral.moon.elevation(self._observer, utc))
+        azimuth_deg = float(astral.moon.azimuth(self._observer, utc)) % 360.0
+        altitude, sun_altitude = radians(altitude_deg), radians(self.sun_altitude_deg(when))
+        turn = radians(azimuth_deg - self.sun_azimuth_deg(when))
+        # The phase angle is 180 deg minus the elongation, to 0.15 deg (Meeus, ch. 48).
+        cosine = sin(altitude) * sin(sun_altitude) + cos(altitude) * cos(sun_altitude) * cos(turn)
+        return Moon(altitude_deg, azimuth_deg, (1.0 - cosine) / 2.0)
 
     def sidereal_time_h(self, when: datetime) -> float:
         """Local mean sidereal time in hours (Meeus, Astronomical Algorithms, eq. 12.4; good to 0.1 s)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from math import cos, radians
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
@@ -13,8 +12,6 @@ from sequences.job import Job
 
 # 99.9 % of the pixels must stay below this fraction of the linear range.
 _LINEAR_FRACTION = 0.95
-_SIDEREAL_ARCSEC_PER_S = 15.04
-_STARS_MOVE_AT_LEAST_ARCSEC = 12.0
 
 
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
@@ -41,8 +38,9 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 waits_for = action.reason
                 rig.patience.pause((action.until - rig.clock.now()).total_seconds(), action.reason)
                 continue
-            rig.point_at_flat_spot()
-            _let_the_stars_move(rig, last, action)
+            if rig.stay_at_flat_spot(last if isinstance(action, Expose) else None):
+                last = None
+                continue
             spec = _spec_of(wants[action.filter].spec, action)
             frame = rig.expose(spec)
             frame = judge(frame, bias_adu, settings) if isinstance(action, Expose) else frame
@@ -109,14 +107,3 @@ def _measure_bias(rig: Rig) -> float:
 def _spec_of(spec: FrameSpec, action: Expose | Probe) -> FrameSpec:
     # A hundredth of a second is finer than any shutter and keeps the header readable.
     return replace(spec, exposure_s=max(0.001, round(action.exposure_s, 2 if action.exposure_s > 1 else 4)))
-
-
-def _let_the_stars_move(rig: Rig, last: Frame | None, action: Expose | Probe) -> None:
-    """Untracked, the sky itself dithers; where it drifts too slowly between frames, near the pole, wait."""
-    if last is None or isinstance(action, Probe) or last.facts.declination_deg is None:
-        return
-    speed_arcsec_per_s = _SIDEREAL_ARCSEC_PER_S * max(0.02, cos(radians(last.facts.declination_deg)))
-    passed_s = (rig.clock.now() - last.facts.started).total_seconds()
-    missing_s = _STARS_MOVE_AT_LEAST_ARCSEC / speed_arcsec_per_s - passed_s
-    if missing_s > 0:
-        rig.patience.pause(missing_s)

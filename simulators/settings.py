@@ -98,8 +98,9 @@ class FilterSettings:
 class RigSettings:
     """One telescope with all that hangs on it.
 
-    `slews` says which coordinates the mount can be sent to. `platform` and `connect_s` are the observatory's
-    where they are None.
+    `slews` says which coordinates the mount can be sent to, `slews_async` whether it answers before it is
+    there. A mount without `switches_tracking` always follows the sky. `platform` and `connect_s` are the
+    observatory's where they are None.
     """
 
     name: str
@@ -118,6 +119,9 @@ class RigSettings:
     aperture_m: float = 0.3
     focal_length_m: float = 1.2
     slews: Slews = "both"
+    slews_async: bool = True
+    switches_tracking: bool = True
+    parks: bool = True
     platform: Platform | None = None
     connect_s: float | None = None
 

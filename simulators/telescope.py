@@ -22,10 +22,6 @@ class Telescope(TelescopeSite):
     constants: ClassVar[Mapping[str, object]] = {
         "alignmentmode": 2,
         "canfindhome": True,
-        "canpark": True,
-        "canunpark": True,
-        "cansetpark": True,
-        "cansettracking": True,
         "cansync": False,
         "cansyncaltaz": False,
         "canpulseguide": False,
@@ -67,15 +63,44 @@ class Telescope(TelescopeSite):
         self._target_dec_deg: float | None = None
         self._home_at: float | None = None
 
+        if not rig.settings.parks:
+            self._set_free(self.now_s())
+
+    def _set_free(self, now: float) -> None:
+        """Let the mount move; one whose tracking cannot be switched follows the sky from now on."""
+        self._mount.unpark(now)
+        if not self._rig.settings.switches_tracking:
+            self._mount.set_tracking(now, True)
+
     @get("canslew")
-    @get("canslewasync")
     def _slews_to_ra_dec(self) -> bool:
         return self._rig.settings.slews != "alt_az"
 
+    @get("canslewasync")
+    def _slews_to_ra_dec_async(self) -> bool:
+        return self._slews_to_ra_dec() and self._rig.settings.slews_async
+
     @get("canslewaltaz")
-    @get("canslewaltazasync")
     def _slews_to_alt_az(self) -> bool:
         return self._rig.settings.slews != "ra_dec"
+
+    @get("canslewaltazasync")
+    def _slews_to_alt_az_async(self) -> bool:
+        return self._slews_to_alt_az() and self._rig.settings.slews_async
+
+    @get("cansettracking")
+    def _switches_tracking(self) -> bool:
+        return self._rig.settings.switches_tracking
+
+    @get("canpark")
+    @get("canunpark")
+    @get("cansetpark")
+    def _parks(self) -> bool:
+        return self._rig.settings.parks
+
+    def _parking(self, member: str) -> None:
+        if not self._parks():
+            raise not_implemented(member)
 
     def _free(self) -> float:
         """Return now; raise when the mount is parked."""
@@ -91,6 +116,7 @@ class Telescope(TelescopeSite):
 
     @put("park")
     def _park(self) -> None:
+        self._parking("Park")
         now = self.now_s()
         if not self._mount.parked(now):
             self._home_at = None
@@ -98,10 +124,12 @@ class Telescope(TelescopeSite):
 
     @put("unpark")
     def _unpark(self) -> None:
-        self._mount.unpark(self.now_s())
+        self._parking("Unpark")
+        self._set_free(self.now_s())
 
     @put("setpark")
     def _set_park(self) -> None:
+        self._parking("SetPark")
         altitude, azimuth = self._mount.alt_az(self.now_s())
         self._mount.park_alt_az = (float(altitude), float(azimuth))
 
@@ -126,8 +154,8 @@ class Telescope(TelescopeSite):
         now = self._free()
         if self._mount.slewing(now):
             # A park that is broken off is none.
-            self._mount.unpark(now)
             self._mount.stop(now)
+            self._set_free(now)
 
     @get("tracking")
     def _get_tracking(self) -> bool:
@@ -135,6 +163,8 @@ class Telescope(TelescopeSite):
 
     @put("tracking", "Tracking")
     def _set_tracking(self, tracking: bool) -> None:
+        if not self._switches_tracking():
+            raise not_implemented("writing Tracking")
         if not tracking and self._mount.parked(self.now_s()):
             return
         now = self._free()
@@ -149,8 +179,16 @@ class Telescope(TelescopeSite):
         if rate != 0:
             raise invalid(f"TrackingRate {rate}: only 0, sidereal, is possible")
 
-    @put("slewtoaltaz", "Azimuth", "Altitude")
     @put("slewtoaltazasync", "Azimuth", "Altitude")
+    def _slew_alt_az_async(self, azimuth_deg: float, altitude_deg: float) -> None:
+        self._async("SlewToAltAzAsync")
+        self._slew_alt_az(azimuth_deg, altitude_deg)
+
+    def _async(self, member: str) -> None:
+        if not self._rig.settings.slews_async:
+            raise not_implemented(member)
+
+    @put("slewtoaltaz", "Azimuth", "Altitude")
     def _slew_alt_az(self, azimuth_deg: float, altitude_deg: float) -> None:
         if not self._slews_to_alt_az():
             raise not_implemented("SlewToAltAz")
@@ -161,8 +199,12 @@ class Telescope(TelescopeSite):
             raise refused("SlewToAltAz needs Tracking to be false")
         self._mount.slew_to_alt_az(now, altitude_deg, azimuth_deg)
 
-    @put("slewtocoordinates", "RightAscension", "Declination")
     @put("slewtocoordinatesasync", "RightAscension", "Declination")
+    def _slew_coordinates_async(self, ra_h: float, dec_deg: float) -> None:
+        self._async("SlewToCoordinatesAsync")
+        self._slew_coordinates(ra_h, dec_deg)
+
+    @put("slewtocoordinates", "RightAscension", "Declination")
     def _slew_coordinates(self, ra_h: float, dec_deg: float) -> None:
         if not self._slews_to_ra_dec():
             raise not_implemented("SlewToCoordinates")
@@ -173,8 +215,12 @@ class Telescope(TelescopeSite):
         self._target_ra_h, self._target_dec_deg = ra_h, dec_deg
         self._mount.slew_to_ra(now, ra_h * 15, dec_deg)
 
-    @put("slewtotarget")
     @put("slewtotargetasync")
+    def _slew_target_async(self) -> None:
+        self._async("SlewToTargetAsync")
+        self._slew_target()
+
+    @put("slewtotarget")
     def _slew_target(self) -> None:
         if not self._slews_to_ra_dec():
             raise not_implemented("SlewToTarget")

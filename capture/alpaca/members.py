@@ -46,24 +46,24 @@ _BOOLS = """
     athome atpark calibratorchanging canabortexposure canasymmetricbin canfastreadout canfindhome
     cangetcoolerpower canpark canpulseguide cansetaltitude cansetazimuth cansetccdtemperature
     cansetdeclinationrate cansetguiderates cansetpark cansetpierside cansetrightascensionrate
-    cansetshutter cansettracking canslave canslew canslewaltaz canslewaltazasync canslewasync
+    cansetshutter cansettracking canreverse canslave canslew canslewaltaz canslewaltazasync canslewasync
     canstopexposure cansync cansyncaltaz cansyncazimuth canunpark connected connecting cooleron
-    covermoving doesrefraction fastreadout hasshutter imageready ispulseguiding issafe slaved
-    slewing tracking
+    absolute covermoving doesrefraction fastreadout hasshutter imageready ismoving ispulseguiding issafe
+    reverse slaved slewing tempcomp tempcompavailable tracking
 """
 _WHOLES = """
     bayeroffsetx bayeroffsety binx biny brightness cameraxsize cameraysize gainmax gainmin
-    interfaceversion maxbinx maxbiny maxbrightness numx numy offsetmax offsetmin percentcompleted
-    position readoutmode startx starty gain offset
+    interfaceversion maxbinx maxbiny maxbrightness maxincrement maxstep numx numy offsetmax offsetmin
+    percentcompleted position readoutmode startx starty gain offset
 """
 _NUMBERS = """
     altitude aperturearea aperturediameter averageperiod azimuth ccdtemperature cloudcover
     coolerpower declination declinationrate dewpoint electronsperadu exposuremax exposuremin
     exposureresolution focallength fullwellcapacity heatsinktemperature humidity
-    lastexposureduration maxadu pixelsizex pixelsizey pressure rainrate rightascension
+    lastexposureduration maxadu mechanicalposition pixelsizex pixelsizey pressure rainrate rightascension
     rightascensionrate setccdtemperature siderealtime siteelevation sitelatitude sitelongitude
-    skybrightness skyquality skytemperature slewsettletime starfwhm subexposureduration temperature
-    timesincelastupdate winddirection windgust windspeed
+    skybrightness skyquality skytemperature slewsettletime starfwhm stepsize subexposureduration
+    targetposition temperature timesincelastupdate winddirection windgust windspeed
 """
 _TEXTS = (
     "description driverinfo driverversion lastexposurestarttime name sensordescription sensorname utcdate"
@@ -87,3 +87,9 @@ CHECKS: dict[str, Check] = {
     "shutterstatus": _one_of(5),
     "sideofpier": _one_of(-1, 2),
 }
+_OF_ONE_TYPE: dict[tuple[str, str], Check] = {("rotator", "position"): _is_number}
+
+
+def check_of(device_type: str, member: str) -> Check | None:
+    """The check of a member's value; None where any passes."""
+    return _OF_ONE_TYPE.get((device_type, member)) or CHECKS.get(member)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from math import atan2, degrees, hypot
 
 from capture.alpaca.devices import Telescope, optional
@@ -28,6 +29,14 @@ _SUN_EVERY_S = 5.0
 _SLEW_COSTS_S = 5.0
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One of Alpaca's ways to slew; one that `answers_late` does so when it is there."""
+
+    alt_az: bool
+    answers_late: bool
+
+
 class Mount:
     """A telescope mount over Alpaca, whichever of Alpaca's ways to slew it knows."""
 
@@ -48,7 +57,8 @@ class Mount:
         self._patience = patience
         self._clock = clock
         self._journal = journal
-        self._slews_alt_az = self._answers_at_once = self._sets_tracking = self._follows_sky = False
+        self._ways: list[_Way] = []
+        self._sets_tracking = self._follows_sky = False
         self._left_at: Direction | None = None
         self._sun_looked_at = float("-inf")
         self._dithers = 0
@@ -58,22 +68,22 @@ class Mount:
         telescope = self._telescope
         telescope.open(self._clock, pause=self._patience.pause)
         self._sets_tracking = bool(optional(lambda: telescope.CanSetTracking))
-        self._follows_sky = not self._sets_tracking and bool(telescope.Tracking)
-        ways = [
-            (True, True, optional(lambda: telescope.CanSlewAltAzAsync)),
-            (False, True, optional(lambda: telescope.CanSlewAsync)),
-            (True, False, optional(lambda: telescope.CanSlewAltAz)),
-            (False, False, optional(lambda: telescope.CanSlew)),
+        self._ways = [
+            _Way(alt_az, waits)
+            for alt_az, waits, can in (
+                (True, False, optional(lambda: telescope.CanSlewAltAzAsync)),
+                (False, False, optional(lambda: telescope.CanSlewAsync)),
+                (True, True, optional(lambda: telescope.CanSlewAltAz)),
+                (False, True, optional(lambda: telescope.CanSlew)),
+            )
+            if can
         ]
-        # A mount that always tracks refuses Alt/Az.
-        known = [way for *way, can in ways if can and not (way[0] and self._follows_sky)]
-        if not known:
+        if not self._ways:
             raise DeviceError(f"{self._rig}: the mount can slew neither in Alt/Az nor in RA/Dec")
-        self._slews_alt_az, self._answers_at_once = known[0]
         if not optional(lambda: telescope.CanPark):
             self._journal.say(self._rig, "connected", "the mount cannot be parked: it stays where it points")
-        if self._follows_sky:
-            text = "the mount cannot stop tracking: it is moved between frames, which takes some seconds each"
+        if not self._sets_tracking:
+            text = "the mount's tracking cannot be switched: while it tracks it is moved between frames"
             self._journal.say(self._rig, "connected", text)
 
     def is_parked(self) -> bool:
@@ -138,6 +148,7 @@ class Mount:
         if self.is_parked():
             telescope.Unpark()
         self._left_at = None
+        self._follows_sky = not self._sets_tracking and bool(telescope.Tracking)
         begun = self._clock.monotonic()
         self._begin_slew(to)
 
@@ -149,26 +160,27 @@ class Mount:
 
         self._patience.wait("the slew", arrived, _SLEW_DEADLINE_S)
         at = self.pointing()
-        if at.distance_deg(to) > _ASTRAY_DEG:
+        off_deg = at.distance_deg(to)
+        if off_deg > _ASTRAY_DEG:
             raise DeviceError(
-                f"{self._rig}: the mount says that it has arrived, but it stands {at.distance_deg(to):.0f} deg "
-                f"from where it was sent; check its clock, its site and its alignment"
+                f"{self._rig}: the mount says that it has arrived, but it stands {off_deg:.0f} deg from "
+                f"where it was sent; check its clock, its site and its alignment"
             )
         self._stand(at)
 
     def _begin_slew(self, to: Direction) -> None:
         telescope = self._telescope
+        # A mount that tracks refuses Alt/Az.
+        way = next((way for way in self._ways if not (way.alt_az and self._follows_sky)), self._ways[0])
         try:
-            if self._slews_alt_az:
+            if way.alt_az:
                 self.stop_tracking()
-                slew = telescope.SlewToAltAzAsync if self._answers_at_once else telescope.SlewToAltAz
+                slew = telescope.SlewToAltAz if way.answers_late else telescope.SlewToAltAzAsync
                 slew(to.azimuth_deg, to.altitude_deg)
             else:
                 if self._sets_tracking:
                     telescope.Tracking = True
-                slew = (
-                    telescope.SlewToCoordinatesAsync if self._answers_at_once else telescope.SlewToCoordinates
-                )
+                slew = telescope.SlewToCoordinates if way.answers_late else telescope.SlewToCoordinatesAsync
                 slew(*to.ra_dec(self._site, self._site.sidereal_time_h(self._clock.now())))
         except DeviceTimeout as timeout:
             # Some answer when they are there: it is looked at, and not told again.

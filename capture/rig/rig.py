@@ -13,6 +13,7 @@ from capture.errors import BadInput, DeviceError, DeviceTimeout, Preempted, Unsa
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
 from capture.journal import Journal
+from capture.rig.flat_spot import PointingLimits
 from capture.rig.mount import Mount
 from capture.rig.patience import Patience
 from capture.rig.sensor import CameraFacts, Sensor
@@ -24,6 +25,8 @@ _RENEWED_EVERY_S = 15.0
 _LEASE_TO_SPARE_S = 60.0
 _WHEEL_DEADLINE_S = 60.0
 _COVER_DEADLINE_S = 90.0
+# In twilight the sky changes by half a percent a second.
+_SKY_CHANGES_S = 1.0
 
 
 class Rig:
@@ -51,8 +54,12 @@ class Rig:
         self._wheel = FilterWheel(wheel, of(wheel)) if wheel else None
         self._cover = CoverCalibrator(cover, of(cover)) if cover else None
         self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
+        flats = config.flats
+        limits = PointingLimits(flats.lowest_altitude_deg, flats.sun_distance_deg, flats.moon_distance_deg)
         self.mount = (
-            Mount(config.name, Telescope(mount, of(mount)), site, self.patience, clock) if mount else None
+            Mount(config.name, Telescope(mount, of(mount)), site, limits, self.patience, clock, journal)
+            if mount
+            else None
         )
         self._filters: tuple[str, ...] = ()
         self._lease_s = _lease_s([of(address) for address in (config.camera, wheel, cover, mount) if address])
@@ -156,7 +163,7 @@ class Rig:
         roofs = {roof_before, self._guard.report().roof}
         facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
         looks_up = self.mount is not None and spec.kind in (Kind.FLAT, Kind.LIGHT)
-        pointing = self.mount.pointing() if self.mount is not None and looks_up else (None, None)
+        pointing = self.mount.pointing() if self.mount is not None and looks_up else None
         coordinates = self.mount.coordinates() if self.mount is not None and looks_up else None
         return Frame(
             pixels=exposed.pixels,
@@ -168,8 +175,8 @@ class Rig:
                 exposure_s=exposed.exposure_s,
                 sun_altitude_deg=self.site.sun_altitude_deg(middle),
                 ccd_temperature_c=exposed.ccd_temperature_c,
-                altitude_deg=pointing[0],
-                azimuth_deg=pointing[1],
+                altitude_deg=pointing.altitude_deg if pointing else None,
+                azimuth_deg=pointing.azimuth_deg if pointing else None,
                 right_ascension_h=coordinates[0] if coordinates else None,
                 declination_deg=coordinates[1] if coordinates else None,
                 roof_shut=None if RoofState.NONE in roofs else roofs == {RoofState.SHUT},
@@ -212,9 +219,9 @@ class Rig:
         try:
             with self.patience.provided(self._renew_lease):
                 self._await_open_roof()
-                with self.patience.provided(self._require_open):
+                with self.patience.provided(self._require_open), self._at_flat_spot():
+                    # The mount passes the Sun, if it must, behind a shut cover.
                     self._open_cover()
-                    self.point_at_flat_spot()
                     yield
         finally:
             with self.patience.undisturbed():
@@ -233,11 +240,28 @@ class Rig:
             self._close_cover()
             yield
 
-    def point_at_flat_spot(self) -> None:
-        """Slew to the least gradient unless the mount is within 3 deg of it; a rig without a mount stays."""
-        mount = self.mount
-        if mount is not None and (mount.is_parked() or mount.offset_from_flat_spot_deg() > 3.0):
-            mount.point(*mount.flat_spot())
+    def stay_at_flat_spot(self, last: Frame | None = None) -> bool:
+        """Point at the least gradient again when it has moved on; a rig without a mount stays.
+
+        After the frame `last` the stars are moved off their places too, so that they fall out of the master.
+        Whether that took long enough for the sky to have changed.
+        """
+        if self.mount is None:
+            return False
+        begun = self.clock.monotonic()
+        self.mount.stay_at_flat_spot()
+        if last is not None:
+            self.mount.move_off_stars((self.clock.now() - last.facts.started).total_seconds())
+        return self.clock.monotonic() - begun > _SKY_CHANGES_S
+
+    @contextmanager
+    def _at_flat_spot(self) -> Iterator[None]:
+        if self.mount is None:
+            yield
+            return
+        self.mount.point_at_flat_spot()
+        with self.patience.provided(self.mount.require_away_from_sun):
+            yield
 
     def _renew_lease(self) -> None:
         now = self.clock.monotonic()

@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import astropy.units as u
 import pytest
-from astropy.coordinates import AltAz, EarthLocation, get_sun
+from astropy.coordinates import AltAz, EarthLocation, get_body, get_sun
 from astropy.time import Time
 from astropy.utils import iers
 
 from capture.errors import NoWindow
 from capture.site import Site, Twilight
+from simulators.sun import moon_alt_az, separation_deg
 
 NEW_MEXICO = Site("New Mexico", 32.9, -105.5, 2225.0, "America/Denver")
 LATITUDES = {
@@ -103,3 +104,17 @@ def test_sidereal_time_agrees_with_astropy() -> None:
     with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):
         expected = Time(when).sidereal_time("mean", longitude=NEW_MEXICO.longitude_deg * u.deg).hour
     assert NEW_MEXICO.sidereal_time_h(when) == pytest.approx(float(expected), abs=0.001)
+
+
+def test_the_moon_agrees_with_astropy_to_a_degree_and_the_simulators_phase_to_two_hundredths() -> None:
+    place = EarthLocation(lat=32.9 * u.deg, lon=-105.5 * u.deg, height=2225 * u.m)
+    for days in range(0, 360, 13):
+        when = datetime(2026, 1, 3, 5, tzinfo=UTC) + timedelta(days=days, hours=days % 24)
+        moon = NEW_MEXICO.moon(when)
+        with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):
+            frame = AltAz(obstime=Time(when), location=place)
+            truth = get_body("moon", Time(when), place).transform_to(frame)
+        away = separation_deg(moon.altitude_deg, moon.azimuth_deg, truth.alt.deg, truth.az.deg)
+        assert float(away) < 1.1
+        lit = float(moon_alt_az(when.timestamp(), 32.9, -105.5)[2])
+        assert moon.lit_fraction == pytest.approx(lit, abs=0.02)

@@ -41,7 +41,8 @@ _READ = {
     "observingconditions": "Connected Connecting InterfaceVersion RainRate",
     "safetymonitor": "Connected Connecting InterfaceVersion IsSafe",
     "telescope": """
-        Altitude AtPark Azimuth CanPark CanSetTracking CanSlewAltAzAsync CanSlewAsync Connected Connecting
+        Altitude AtPark Azimuth CanPark CanSetTracking CanSlew CanSlewAltAz CanSlewAltAzAsync CanSlewAsync
+        Connected Connecting
         Declination InterfaceVersion RightAscension Slewing Tracking
     """,
 }
@@ -58,7 +59,7 @@ _CALL: dict[str, dict[str, tuple[object, ...]]] = {
     "covercalibrator": {"CloseCover": (), "OpenCover": ()},
     "dome": {"CloseShutter": (), "OpenShutter": ()},
     "telescope": {
-        "Park": (), "SlewToAltAzAsync": (120.0, 70.0), "SlewToCoordinatesAsync": (1.0, 10.0), "Unpark": (),
+        "AbortSlew": (), "Park": (), "SlewToAltAzAsync": (120.0, 70.0), "SlewToCoordinatesAsync": (1.0, 10.0), "Unpark": (),
     },
 }  # fmt: skip
 
@@ -70,6 +71,7 @@ def unparked_and_tracking(mount: Any) -> None:
 
 # What must have been done before, so that a call without a fault succeeds.
 _BEFORE: dict[str, Callable[[Any], object]] = {
+    "AbortSlew": lambda mount: mount.Unpark(),
     "SlewToAltAzAsync": lambda mount: mount.Unpark(),
     "StartExposure": lambda camera: camera.AbortExposure(),
     "SlewToCoordinatesAsync": unparked_and_tracking,

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
 
-import astropy.units as u
-import numpy as np
 import pytest
-from astropy.coordinates import TETE, AltAz, EarthLocation, SkyCoord
-from astropy.time import Time
-from astropy.utils import iers
 
-from capture.alpaca.devices import Telescope
 from capture.clock import SimulatedClock
-from capture.config import DeviceAddress
+from capture.config import Config, FlatsConfig
 from capture.errors import DeviceError, DeviceTimeout, Unsafe
+from capture.frame import Frame, Kind
 from capture.guard.client import RoofState
-from capture.rig.mount import FLAT_SPOT_ZENITH_DISTANCE_DEG, Mount
-from capture.rig.patience import Patience
-from capture.site import Site
+from capture.rig.flat_spot import FLAT_SPOT_ZENITH_DISTANCE_DEG
+from simulators import Observatory, ObservatorySettings, demo_settings
+from simulators.faults import Fault
+from simulators.members import Member, absent
+from simulators.settings import SiteSettings
 from simulators.sun import separation_deg, sun_alt_az
 from tests.capture.rig.bench import RigBench
 from tests.wire import Wire
@@ -46,13 +46,13 @@ def test_every_kind_of_mount_finds_the_flat_spot_and_stands_there(
     def main() -> None:
         with open_bench.rig() as rig:
             assert rig.mount is not None
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
             assert true_distance_deg(open_bench) < 1
-            assert rig.mount.offset_from_flat_spot_deg() < 1
+            assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
             assert not bool(open_bench.world_rig.mount.tracking(0))
             before = rig.mount.pointing()
             clock.sleep(60)
-            assert rig.mount.pointing() == pytest.approx(before)
+            assert rig.mount.pointing().distance_deg(before) < 0.001
 
     clock.run(main)
     slews = {command.member for command in open_bench.commands("slewtoaltazasync", "slewtocoordinatesasync")}
@@ -62,10 +62,10 @@ def test_every_kind_of_mount_finds_the_flat_spot_and_stands_there(
 def test_a_mount_that_is_near_enough_is_not_moved(open_bench: RigBench, clock: SimulatedClock) -> None:
     def main() -> None:
         with open_bench.rig() as rig:
-            rig.point_at_flat_spot()
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
             clock.sleep(3600)
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
             assert true_distance_deg(open_bench) < 3
 
     clock.run(main)
@@ -84,7 +84,7 @@ def test_a_tracking_mount_is_pointed_all_the_same(
         with open_bench.rig() as rig:
             telescope.call("put", "unpark", {})
             telescope.call("put", "tracking", {"Tracking": "true"})
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
             assert true_distance_deg(open_bench) < 1
             assert telescope.call("get", "tracking", {}) is False
 
@@ -92,8 +92,8 @@ def test_a_tracking_mount_is_pointed_all_the_same(
 
 
 def test_a_mount_that_cannot_slew_is_refused(open_bench: RigBench, clock: SimulatedClock, wire: Wire) -> None:
-    wire.says[ALT_AZ] = False
-    wire.says["telescope/0", "canslewasync"] = False
+    for member in ("canslew", "canslewasync", "canslewaltaz", "canslewaltazasync"):
+        wire.says["telescope/0", member] = False
 
     def main() -> None:
         with open_bench.rig():
@@ -110,7 +110,7 @@ def test_a_slew_that_does_not_end_runs_into_its_deadline(
 
     def main() -> None:
         with open_bench.rig() as rig:
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
 
     with pytest.raises(DeviceTimeout, match="T1: the slew"):
         clock.run(main)
@@ -125,7 +125,7 @@ def test_a_mount_that_the_guard_has_parked_is_not_unparked_again(
             open_bench.observatory.devices["telescope", 0].call("put", "park", {})
             clock.sleep(60)
             open_bench.guard.says(safe=False, roof=RoofState.CLOSING, reasons=("rain",))
-            rig.mount.point(*rig.mount.flat_spot())
+            rig.mount.point(rig.mount.flat_spot())
 
     with pytest.raises(Unsafe, match="rain"):
         clock.run(main)
@@ -136,7 +136,7 @@ def test_parking_waits_for_at_park(open_bench: RigBench, clock: SimulatedClock) 
     def main() -> None:
         with open_bench.rig() as rig:
             assert rig.mount is not None
-            rig.point_at_flat_spot()
+            rig.mount.point_at_flat_spot()
             assert not rig.mount.is_parked()
             rig.mount.park()
             assert rig.mount.is_parked()
@@ -146,24 +146,211 @@ def test_parking_waits_for_at_park(open_bench: RigBench, clock: SimulatedClock) 
     assert len(open_bench.commands("park")) == 1
 
 
-@pytest.mark.parametrize("latitude_deg", [-70.0, -30.2, 0.1, 32.9, 65.0])
-@pytest.mark.parametrize("azimuth_deg", [3.0, 120.0, 200.0, 290.0])
-def test_coordinates_of_a_direction_agree_with_astropy(latitude_deg: float, azimuth_deg: float) -> None:
-    when = datetime(2024, 5, 2, 3, 4, 5, tzinfo=UTC)
-    site = Site("Test", latitude_deg, -105.5, 2225.0, "America/Denver")
-    clock = SimulatedClock(when)
-    telescope = Telescope(DeviceAddress(host="127.0.0.1", port=1, number=0))
-    mount = Mount("T1", telescope, site, Patience("T1", clock), clock)
-    with iers.conf.set_temp("auto_download", False):
-        place = EarthLocation.from_geodetic(-105.5, latitude_deg, 2225.0)
-        altitudes = np.array([20.0, 50.0, 76.0, 89.0])
-        frame = AltAz(obstime=Time(when), location=place)
-        directions = SkyCoord(
-            alt=altitudes * u.deg, az=np.full(4, azimuth_deg) * u.deg, distance=1e9 * u.pc, frame=frame
-        )
-        truth = directions.transform_to(TETE(obstime=Time(when), location=place))
-        ours = [mount.to_ra_dec(float(altitude), azimuth_deg) for altitude in altitudes]
-        found = SkyCoord(
-            ra=[ra for ra, _ in ours] * u.hourangle, dec=[dec for _, dec in ours] * u.deg, frame=truth.frame
-        )
-        assert found.separation(truth).max() < 0.05 * u.deg
+def star_steps_arcsec(bench: RigBench, times_s: list[float]) -> list[float]:
+    """How far the field has moved against the stars between one time and the next, in the world."""
+    mount = bench.world_rig.mount
+    fields = []
+    for t in times_s:
+        hour_angle_deg, declination_deg = (float(x) for x in mount.ha_dec(t))
+        fields.append((declination_deg, float(mount.sidereal_deg(t)) - hour_angle_deg))
+    return [float(separation_deg(*a, *b)) * 3600 for a, b in pairwise(fields)]
+
+
+def kinds_of_mount(**changes: Any) -> Any:
+    """A fixture's settings whose first rig's mount is so."""
+    demo = demo_settings(seed=7, width_px=96, height_px=64)
+    return replace(demo, rigs=(replace(demo.rigs[0], **changes), *demo.rigs[1:]))
+
+
+class TestMountsOfEveryKind:
+    """Each of Alpaca's ways to slew, with and without tracking that can be switched, and parking."""
+
+    @pytest.fixture(
+        params=[
+            {"slews": "alt_az"},
+            {"slews": "ra_dec"},
+            {"slews": "alt_az", "slews_async": False},
+            {"slews": "ra_dec", "slews_async": False},
+            {"slews": "ra_dec", "switches_tracking": False},
+            {"slews": "both", "switches_tracking": False, "parks": False},
+            {"slews": "both", "parks": False},
+        ],
+        ids=lambda changes: " ".join(f"{key}={value}" for key, value in changes.items()),
+    )
+    def settings(self, request: pytest.FixtureRequest) -> ObservatorySettings:
+        return kinds_of_mount(**request.param)
+
+    def test_stay_at_the_spot_while_the_stars_move_on(
+        self, open_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        exposed: list[float] = []
+        offs_deg: list[float] = []
+
+        def main() -> None:
+            with open_bench.rig() as rig, rig.ready_for_sky():
+                frame: Frame | None = None
+                for _ in range(40):
+                    rig.stay_at_flat_spot(frame)
+                    exposed.append(open_bench.observatory.world.now_s())
+                    frame = rig.expose(rig.spec(Kind.FLAT, 0.2, "R"))
+                    offs_deg.append(true_distance_deg(open_bench))
+                    if len(exposed) % 10 == 0:
+                        clock.sleep(600)
+
+        clock.run(main)
+        assert max(offs_deg) < 3.5
+        assert min(star_steps_arcsec(open_bench, exposed)) > 11.5
+
+    def test_are_left_without_an_error(self, open_bench: RigBench, clock: SimulatedClock) -> None:
+        def main() -> None:
+            with open_bench.rig() as rig:
+                assert rig.mount is not None
+                with rig.ready_for_sky():
+                    pass
+                rig.mount.park()
+
+        clock.run(main)
+        assert [command.error for command in open_bench.commands("park", "tracking") if command.error] == []
+
+
+class TestWhatAMountCannotDo:
+    @pytest.fixture
+    def settings(self) -> ObservatorySettings:
+        return kinds_of_mount(slews="ra_dec", switches_tracking=False, parks=False)
+
+    def test_is_told(self, open_bench: RigBench, clock: SimulatedClock) -> None:
+        def main() -> None:
+            with open_bench.rig():
+                pass
+
+        clock.run(main)
+        told = [entry.text for entry in open_bench.entries]
+        assert any("cannot be parked" in text for text in told)
+        assert any("tracking cannot be switched" in text for text in told)
+
+
+class TestNearThePole:
+    """At noon in November, 76 deg north, the Sun stands at -6 deg and the flat spot at the very pole."""
+
+    @pytest.fixture
+    def clock(self) -> SimulatedClock:
+        return SimulatedClock(datetime(2026, 11, 21, 18, 49, tzinfo=UTC))
+
+    @pytest.fixture
+    def settings(self) -> ObservatorySettings:
+        return replace(kinds_of_mount(), site=SiteSettings(76.0, -105.5, 100.0))
+
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        north = config.site.model_copy(update={"latitude_deg": 76.0})
+        return config.model_copy(update={"site": north})
+
+    def test_the_mount_moves_where_the_sky_does_not(
+        self, open_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        world = open_bench.observatory.world
+        exposed: list[float] = []
+
+        def main() -> None:
+            with open_bench.rig() as rig:
+                assert rig.mount is not None
+                rig.mount.point_at_flat_spot()
+                assert float(open_bench.world_rig.mount.ha_dec(world.now_s())[1]) > 89
+                for _ in range(8):
+                    exposed.append(world.now_s())
+                    clock.sleep(2)
+                    rig.mount.move_off_stars(2.0)
+
+        clock.run(main)
+        assert min(star_steps_arcsec(open_bench, exposed)) > 12
+        assert max(b - a for a, b in pairwise(exposed)) < 10, "and it takes but seconds"
+
+
+class TestTheSunWhileItIsUp:
+    @pytest.fixture
+    def clock(self) -> SimulatedClock:
+        return SimulatedClock(datetime(2026, 11, 21, 23, 48, tzinfo=UTC))
+
+    def test_is_kept_away_from_wherever_the_mount_is_moved_to(
+        self, open_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        world = open_bench.observatory.world
+        world_mount = open_bench.world_rig.mount
+
+        def main() -> None:
+            with open_bench.rig(flats=FlatsConfig(sun_distance_deg=50.0)) as rig, rig.ready_for_sky():
+                now = world.now_s()
+                sun_azimuth = float(sun_alt_az(now, 32.9, -105.5)[1])
+                world_mount.slew_to_alt_az(now, 40.0, sun_azimuth)
+                rig.patience.pause(60)
+
+        with pytest.raises(Unsafe, match=r"T1: the mount points \d+ deg from the Sun, allowed is 50"):
+            clock.run(main)
+        now = world.now_s()
+        at = tuple(float(x) for x in world_mount.alt_az(now))
+        assert separation_deg(*at, *sun_alt_az(now, 32.9, -105.5)) > 20
+        assert not world_mount.slewing(now)
+        assert open_bench.world_rig.cover.value(now) == 0
+
+
+def test_a_mount_whose_clock_is_wrong_is_found_out(
+    open_bench: RigBench, clock: SimulatedClock, wire: Wire
+) -> None:
+    def main() -> None:
+        with open_bench.rig() as rig:
+            assert rig.mount is not None
+            wire.says["telescope/0", "altitude"] = 60.0
+            rig.mount.point_at_flat_spot()
+
+    with pytest.raises(DeviceError, match=r"arrived, but it stands 16 deg from where it was sent; check its"):
+        clock.run(main)
+
+
+@pytest.mark.parametrize("member", ["slewtoaltazasync", "park"])
+def test_a_mount_that_somebody_else_moves_is_not_fought_over(
+    open_bench: RigBench, clock: SimulatedClock, member: str
+) -> None:
+    telescope = open_bench.observatory.devices["telescope", 0]
+    there = {"Azimuth": "200", "Altitude": "50"} if member != "park" else {}
+
+    def main() -> None:
+        with open_bench.rig() as rig, rig.ready_for_sky():
+            telescope.call("put", member, there)
+            clock.sleep(60)
+            rig.stay_at_flat_spot()
+
+    with pytest.raises(DeviceError, match="T1: somebody else uses the mount"):
+        clock.run(main)
+    assert len(open_bench.commands("slewtoaltazasync", "park")) == 2
+
+
+def test_a_mount_that_knows_no_alt_az_is_located_by_its_coordinates(
+    open_bench: RigBench, clock: SimulatedClock
+) -> None:
+    telescope = open_bench.observatory.devices["telescope", 0]
+    for member in ("altitude", "azimuth"):
+        telescope.members["get", member] = Member(absent(member), (), True)
+
+    def main() -> None:
+        with open_bench.rig() as rig:
+            assert rig.mount is not None
+            rig.mount.point_at_flat_spot()
+            assert true_distance_deg(open_bench) < 1
+            assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
+
+    clock.run(main)
+
+
+def test_a_mount_that_answers_when_it_is_there_is_not_told_twice(
+    open_bench: RigBench, observatory: Observatory, clock: SimulatedClock
+) -> None:
+    observatory.faults.add(Fault("telescope/0", "slewtoaltazasync", "slow", seconds=100.0))
+
+    def main() -> None:
+        with open_bench.rig() as rig:
+            assert rig.mount is not None
+            rig.mount.point_at_flat_spot()
+            assert true_distance_deg(open_bench) < 1
+
+    clock.run(main)
+    assert len(open_bench.commands("slewtoaltazasync")) == 1

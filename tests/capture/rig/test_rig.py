@@ -97,7 +97,7 @@ class TestConnecting:
         def work(rig: Rig) -> Frame:
             assert rig.filters == ()
             rig.cool()
-            rig.point_at_flat_spot()
+            rig.stay_at_flat_spot()
             with pytest.raises(BadInput, match="it has none"):
                 rig.select_filter("R")
             with rig.ready_for_dark():

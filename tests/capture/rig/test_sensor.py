@@ -375,7 +375,7 @@ class TestTheWheelAndTheMount:
     ) -> None:
         def work(rig: Rig) -> None:
             assert rig.mount is not None
-            rig.point_at_flat_spot()
+            rig.stay_at_flat_spot()
             observatory.faults.add(Fault("telescope/0", "park", "hang", method="PUT", carried_out=True))
             rig.mount.park()
             assert rig.mount.is_parked()
