@@ -59,7 +59,8 @@ _CALL: dict[str, dict[str, tuple[object, ...]]] = {
     "covercalibrator": {"CloseCover": (), "OpenCover": ()},
     "dome": {"CloseShutter": (), "OpenShutter": ()},
     "telescope": {
-        "AbortSlew": (), "Park": (), "SlewToAltAzAsync": (120.0, 70.0), "SlewToCoordinatesAsync": (1.0, 10.0), "Unpark": (),
+        "AbortSlew": (), "Park": (), "SlewToAltAzAsync": (120.0, 70.0), "SlewToCoordinatesAsync": (1.0, 10.0),
+        "Unpark": (),
     },
 }  # fmt: skip
 
