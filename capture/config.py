@@ -167,7 +167,10 @@ class CoolingConfig(_Section):
 
 
 class FlatsConfig(_Section):
-    """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel."""
+    """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel.
+
+    `exposure_grid_s`: expose flats only so long, so that few darks match them; `flat_darks`: take those.
+    """
 
     filters: tuple[Name, ...] = ()
     count: Count = 10
@@ -181,6 +184,8 @@ class FlatsConfig(_Section):
     lowest_altitude_deg: Annotated[float, Field(ge=10, le=85)] = 30.0
     sun_distance_deg: Annotated[float, Field(ge=20, le=90)] = 45.0
     moon_distance_deg: Annotated[float, Field(ge=0, le=60)] = 30.0
+    exposure_grid_s: tuple[PositiveSeconds, ...] = ()
+    flat_darks: bool = False
 
     @model_validator(mode="after")
     def _ordered(self) -> FlatsConfig:
@@ -188,6 +193,14 @@ class FlatsConfig(_Section):
             raise ValueError("min_exposure_s must be below max_exposure_s")
         if self.lowest_sun_deg >= self.highest_sun_deg:
             raise ValueError("lowest_sun_deg must be below highest_sun_deg")
+        for exposure_s in self.exposure_grid_s:
+            if not self.min_exposure_s <= exposure_s <= self.max_exposure_s:
+                raise ValueError(
+                    f"exposure_grid_s has {exposure_s:g} s, outside min_exposure_s to max_exposure_s "
+                    f"({self.min_exposure_s:g} to {self.max_exposure_s:g} s)"
+                )
+        if tuple(sorted(set(self.exposure_grid_s))) != self.exposure_grid_s:
+            raise ValueError("exposure_grid_s must rise from each exposure to the next")
         return self
 
 

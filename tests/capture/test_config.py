@@ -291,3 +291,15 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
 def test_an_unknown_rig_is_refused_with_the_names_there_are(config: Config) -> None:
     with pytest.raises(BadInput, match="there is no rig 'T9' in the config; it has T1, T2"):
         config.rig_named("T9")
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ("[2, 4, 90]", "exposure_grid_s has 90 s, outside min_exposure_s to max_exposure_s (0.2 to 60 s)"),
+        ("[2, 4, 4]", "exposure_grid_s must rise from each exposure to the next"),
+        ("[4, 2]", "exposure_grid_s must rise from each exposure to the next"),
+    ],
+)
+def test_an_exposure_grid_that_makes_no_sense_is_refused(grid: str, words: str) -> None:
+    assert words in complaint(with_rig(f"[rig.flats]\nexposure_grid_s = {grid}"))
