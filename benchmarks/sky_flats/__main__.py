@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.sky_flats.alpaca import compare
+from benchmarks.sky_flats.plots import write_plots
 from benchmarks.sky_flats.run import Table, Task, run, tabled
 from benchmarks.sky_flats.scenarios import CONFIGURATIONS, SCENARIOS, twilight_spec
 
@@ -48,6 +49,8 @@ def main() -> None:
     ]
     table = tabled(run(tasks, arguments.workers, lambda done: _progress(done, len(tasks))))
     print_table(table)
+    if arguments.plots:
+        write_plots(table, arguments.plots)
     if arguments.alpaca:
         print_comparisons(arguments.alpaca, final=arguments.final)
     if arguments.json:
@@ -65,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--alpaca", type=int, default=0, help="so many twilights over Alpaca as well")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--plots", type=Path, help="the folder for the plots")
     return parser.parse_args()
 
 
