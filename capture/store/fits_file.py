@@ -19,7 +19,6 @@ from typing import TypeAlias
 
 import numpy as np
 from astropy.io import fits
-from numpy.typing import NDArray
 
 from capture.errors import StoreError
 from capture.store.data_unit import BLOCK, DataUnit, Image, ones_complement_sum, padded
@@ -49,7 +48,6 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
     """
     if pixels.dtype not in (np.uint16, np.float32) or pixels.ndim != 2:
         raise StoreError(f"images are uint16 or float32 with two axes, not {pixels.dtype} {pixels.shape}")
-    length = len(_header(pixels, cards, history, 0))
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         _make_folder(path.parent)
@@ -67,9 +65,7 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
             _hold(handle)
             if path.exists():
                 raise NameTaken(f"{path} is there already, and files are never overwritten")
-            digest = _write_image(
-                handle, pixels, length, lambda total: _header(pixels, cards, history, total)
-            )
+            digest = _write_image(handle, pixels, lambda data_sum: _header(pixels, cards, history, data_sum))
         finally:
             os.close(handle)
         temporary.rename(path)
@@ -221,29 +217,28 @@ def _encode_sum(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _write_image(handle: int, pixels: Image, header_length: int, make_header: Callable[[int], bytes]) -> str:
-    """Write and fsync the file; return its SHA-256.
-
-    The header comes first in the file but holds the data's checksum, so it is written last, into the room
-    left for it. The hash, which must see the header first, is taken while the disk works.
-    """
-    data = DataUnit(pixels)
-    os.lseek(handle, header_length, os.SEEK_SET)
-    for band in data:
-        _write_all(handle, band)
-    header = make_header(data.sum)
-    with ThreadPoolExecutor(1) as beside:
-        hashing = beside.submit(_sha256, header, data.buffer)
-        os.lseek(handle, 0, os.SEEK_SET)
+def _write_image(handle: int, pixels: Image, make_header: Callable[[int], bytes]) -> str:
+    """Write and fsync the file; return its SHA-256, taken of each band while the disk's thread has it too."""
+    with DataUnit(pixels) as data, ThreadPoolExecutor(1) as beside:
+        header = make_header(data.sum())
+        digest = hashlib.sha256(header)
         _write_all(handle, memoryview(header))
-        os.fsync(handle)
-        return hashing.result()
-
-
-def _sha256(header: bytes, data: NDArray[np.uint8]) -> str:
-    digest = hashlib.sha256(header)
-    digest.update(data.data)
+        for band in data:
+            hashing = beside.submit(digest.update, band)
+            _write_all(handle, band)
+            _write_back(handle, len(band))
+            hashing.result()
+    os.fsync(handle)
     return digest.hexdigest()
+
+
+def _write_back(handle: int, length: int) -> None:
+    """Let the disk begin with the `length` bytes written last, so that fsync finds little left to do."""
+    if sys.platform == "linux":
+        # Advice about what is still dirty starts its way to the disk, and throws nothing out.
+        with contextlib.suppress(OSError):
+            end = os.lseek(handle, 0, os.SEEK_CUR)
+            os.posix_fadvise(handle, end - length, length, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(handle: int, part: memoryview) -> None:
