@@ -77,6 +77,15 @@ class Light:
     slope_y: Array
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What lights the sky in V at some times, relative: the twilight, and the night's glow with the Moon."""
+
+    sun_altitude_deg: Array
+    twilight: Array
+    dark: Array
+
+
 class Sky:
     """The sky over one site."""
 
@@ -111,21 +120,27 @@ class Sky:
         self, t: ArrayLike, altitude_deg: ArrayLike, azimuth_deg: ArrayLike, filter_: FilterSettings
     ) -> Array:
         """Return the sky's brightness in a direction through a filter, clouds included, relative."""
+        return self.through(filter_, self.sources(t, altitude_deg, azimuth_deg))
+
+    def sources(self, t: ArrayLike, altitude_deg: ArrayLike, azimuth_deg: ArrayLike) -> Sources:
+        """Return what lights the sky in a direction, before any filter."""
         times = np.asarray(t, dtype=np.float64)
         sun_alt, sun_az = sun_alt_az(times, self._site.latitude_deg, self._site.longitude_deg)
         null_alt = 90 - NULL_ZENITH_DISTANCE_DEG
         apart = separation_deg(altitude_deg, azimuth_deg, null_alt, (sun_az + 180) % 360)
         bowl = np.exp(0.5 * _BOWL * apart**2 * np.clip((sun_alt + 18) / 6, 0, 1))
-        drift = COLOUR_PART[self._family] * colour_mag(filter_.name, sun_alt)
-        colour = drift + filter_.throughput_mag
         zero = np.exp(self.zero_point(float(times.flat[0]))) if times.size else 1.0
         cloud = self._weather.twilight_factor(times)
-        twilight = clear_twilight(sun_alt, self._family) * bowl * zero * 10 ** (-0.4 * colour) * cloud
+        twilight = clear_twilight(sun_alt, self._family) * bowl * zero * cloud
         glow = 10 ** (-0.4 * (NIGHT_MAG - REFERENCE_MAG)) * (1 + 2 * self._weather.overcast(times))
-        dark = (glow + self.moonlight(times, altitude_deg, azimuth_deg)) * 10 ** (
-            -0.4 * filter_.throughput_mag
-        )
-        return np.asarray(twilight + dark)
+        dark = glow + self.moonlight(times, altitude_deg, azimuth_deg)
+        return Sources(sun_alt, np.asarray(twilight), np.asarray(dark))
+
+    def through(self, filter_: FilterSettings, sources: Sources) -> Array:
+        """Return how bright the sources are through a filter, relative."""
+        drift = COLOUR_PART[self._family] * colour_mag(filter_.name, sources.sun_altitude_deg)
+        light = sources.twilight * 10 ** (-0.4 * drift) + sources.dark
+        return np.asarray(light * 10 ** (-0.4 * filter_.throughput_mag))
 
     def light(self, t: Array, hour_angle_deg: Array, dec_deg: Array, filter_: FilterSettings) -> Light:
         """Return the light on a frame whose centre stands at these hour angles and declinations."""

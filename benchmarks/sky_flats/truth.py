@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.sky_flats.cameras import CCD, LRGBSHO, CameraKind
 from simulators.settings import FilterSettings, SiteSettings, SkyFamily, Veil, WeatherSettings
-from simulators.sky import NULL_ZENITH_DISTANCE_DEG, Sky
+from simulators.sky import NULL_ZENITH_DISTANCE_DEG, Sky, Sources
 from simulators.sun import sun_alt_az
 from simulators.weather import Weather
 
@@ -119,17 +119,28 @@ class Twilight:
         """The UTC time of `t_s` seconds after the epoch."""
         return self.epoch + timedelta(seconds=t_s)
 
-    def _sky_rate(self, name: str, weather: WeatherSettings) -> Array:
+    @cached_property
+    def _sky(self) -> tuple[Sky, Sources]:
+        return self._sky_under(self.spec.weather)
+
+    @cached_property
+    def _clear_sky(self) -> tuple[Sky, Sources]:
+        return self._sky_under(replace(self.spec.weather, veil=None))
+
+    def _sky_under(self, weather: WeatherSettings) -> tuple[Sky, Sources]:
+        """The sky and its light at the spot of least gradient on the grid."""
         spec = self.spec
         sky = Sky(spec.seed, spec.site, Weather(spec.seed, spec.site, weather), spec.family)
         azimuth_deg = sun_alt_az(self._unix, spec.latitude_deg, spec.longitude_deg)[1] + 180
-        filter_ = FilterSettings(name, self._throughput[name])
-        light = sky.brightness(self._unix, 90 - NULL_ZENITH_DISTANCE_DEG, azimuth_deg, filter_)
+        return sky, sky.sources(self._unix, 90 - NULL_ZENITH_DISTANCE_DEG, azimuth_deg)
+
+    def _through(self, name: str, sky: Sky, sources: Sources) -> Array:
+        light = sky.through(FilterSettings(name, self._throughput[name]), sources)
         return np.asarray(light * np.exp(self.camera.zero_point_ln))
 
     def _grid_rate(self, name: str) -> Array:
         if name not in self._rates:
-            self._rates[name] = self._sky_rate(name, self.spec.weather)
+            self._rates[name] = self._through(name, *self._sky)
         return self._rates[name]
 
     def rate_adu_per_s(self, name: str, t_s: Array) -> Array:
@@ -138,8 +149,7 @@ class Twilight:
 
     def clear_rate_adu_per_s(self, name: str, t_s: Array) -> Array:
         """The rate that this twilight would have without its clouds, ADU/s."""
-        clear = self._sky_rate(name, replace(self.spec.weather, veil=None))
-        return np.asarray(np.interp(t_s, self._grid_s, clear))
+        return np.asarray(np.interp(t_s, self._grid_s, self._through(name, *self._clear_sky)))
 
     def _sum(self, name: str, t_s: float) -> float:
         """The integral of the rate from the grid's start: exact for a rate that is linear within a second."""
