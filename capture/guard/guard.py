@@ -1,30 +1,29 @@
 """The guard: watches safety, alone opens the roof, and closes it when nobody holds a lease.
 
-A state machine of small steps that never blocks: each `step` reads the hardware, decides, and commands at
-most what is due. The mounts are parked before the roof closes, unless it clears them. Close is sent once
-and again only after a deadline; success is the shutter's own word, seen to change.
+A state machine of small steps: each reads safety and shutter, decides, and commands at most what is due.
+The mounts are parked before the roof moves, unless it clears them; each by a worker of its own (`parking`),
+so that a hung one delays nothing else. A roof that others move is only watched; its mounts are parked all
+the same when it gets unsafe or the roof closes.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from capture.alpaca.devices import Dome, ShutterState, Telescope
+from capture.alpaca.devices import Dome, Telescope
 from capture.clock import Clock, Signal
 from capture.config import RoofConfig
-from capture.errors import DeviceError
 from capture.guard.client import Report, RoofState
+from capture.guard.desk import Desk
+from capture.guard.parking import Parking
 from capture.guard.safety import Safety
+from capture.guard.shutter import Shutter
 from capture.journal import Journal
 
-_SHUTTER_WORDS = {
-    ShutterState.shutterOpen: RoofState.OPEN,
-    ShutterState.shutterClosed: RoofState.SHUT,
-    ShutterState.shutterOpening: RoofState.OPENING,
-    ShutterState.shutterClosing: RoofState.CLOSING,
-    ShutterState.shutterError: RoofState.FAULT,
-}
+_STEP_AT_REST_S = 5.0
 _STEP_IN_MOTION_S = 2.0
+_CLOCK_STEP_S = 5.0
+_LEAVING = (RoofState.CLOSING, RoofState.FAULT, RoofState.UNKNOWN)
 
 
 class Guard:
@@ -40,200 +39,240 @@ class Guard:
         journal: Journal,
     ) -> None:
         self._config = config
-        self._dome = dome
+        self._operates = config.mode == "operate"
+        self._shutter = Shutter(dome, config.move_deadline_s, clock, journal)
         self._safety = safety
         self._mounts = mounts
         self._clock = clock
         self._journal = journal
-        self._leases: dict[str, float] = {}
+        self._wake = clock.signal()
+        self._desk = Desk(clock, journal, self._wake)
+        self._holders: tuple[str, ...] = ()
         self._safe_since: float | None = None
         self._fault: str | None = None
+        # What is under way: the roof's next state, from the order to park on until it is there.
+        self._goal: RoofState | None = None
+        self._parking: Parking | None = None
+        self._ended_parking: Parking | None = None
         self._stays_open = False
-        self._park_deadline: float | None = None
-        self._move_deadline: float | None = None
-        self._ordered: RoofState | None = None
-        self._unread = 0
-        self._wake = clock.signal()
-        self._stopping = False
-        self._subscribers: list[Signal] = []
-        self._report = Report(clock.now(), RoofState.UNKNOWN, False, ("nothing has been read yet",))
+        self._stop_by: float | None = None
+        self._clock_zero = clock.now() - timedelta(seconds=clock.monotonic())
 
     def report(self) -> Report:
-        """The newest report; asks no device."""
-        return self._report
+        """The newest report; asks no device. Unsafe when the guard has been silent for 30 s."""
+        return self._desk.report()
 
     def hold(self, holder: str, lease_s: float) -> None:
         """Ask that the roof be open while it is safe, for `lease_s` from now; renews `holder`'s lease."""
-        new = holder not in self._leases
-        self._leases[holder] = self._clock.monotonic() + lease_s
-        if new:
-            self._journal.say("roof", "lease", f"{holder} asks for an open roof")
-            self._wake.set()
+        self._desk.hold(holder, lease_s)
 
     def release(self, holder: str) -> None:
         """End `holder`'s lease; the roof closes when nobody else holds one."""
-        if self._leases.pop(holder, None) is not None:
-            self._journal.say("roof", "lease", f"{holder} needs the roof open no longer")
-            self._wake.set()
+        self._desk.release(holder)
 
     def subscribe(self, signal: Signal) -> None:
         """Set `signal` whenever the report changes."""
-        self._subscribers.append(signal)
+        self._desk.subscribe(signal)
 
     def stop(self) -> None:
-        """End `run` once the roof, where it is ours to move, is shut."""
-        self._leases.clear()
-        self._stopping = True
-        self._wake.set()
+        """End `run` once the roof, where it is ours to move, is shut, or has had twice its time for that."""
+        config = self._config
+        longest_s = config.park_deadline_s + 2 * config.move_deadline_s + 30.0
+        self._stop_by = self._clock.monotonic() + longest_s
+        self._desk.release_all()
 
     def run(self) -> None:
-        """Guard until `stop`: a step every `poll_s`, and at once when a lease comes or goes."""
-        while True:
-            self._wake.clear()
-            self.step()
-            at_rest = self._report.roof is RoofState.SHUT or self._stays_open
-            if self._stopping and (at_rest or self._config.mode == "observe"):
-                return
-            moving = self._park_deadline is not None or self._move_deadline is not None
-            self._wake.wait(min(_STEP_IN_MOTION_S, self._config.poll_s) if moving else self._config.poll_s)
+        """Guard until `stop`: a step every 5 s, in motion or doubt every 2 s, at once for a lease."""
+        try:
+            while True:
+                self._wake.clear()
+                begun = self._clock.monotonic()
+                self.step()
+                if self._stop_by is not None and self._may_end(self._stop_by):
+                    return
+                spent_s = self._clock.monotonic() - begun
+                self._wake.wait(max(0.1, self._period_s() - spent_s))
+        finally:
+            self._end_parking()
+            if self._ended_parking is not None:
+                self._ended_parking.join()
+
+    def _period_s(self) -> float:
+        in_doubt = self._safety.in_doubt or self._shutter.in_doubt
+        moving = self._goal is not None or self._parking is not None
+        longest_s = _STEP_IN_MOTION_S if moving or in_doubt else _STEP_AT_REST_S
+        return min(longest_s, self._config.poll_s)
+
+    def _may_end(self, stop_by: float) -> bool:
+        roof = self._desk.newest.roof
+        if not self._operates or self._stays_open or (roof is RoofState.SHUT and self._goal is None):
+            return True
+        if self._clock.monotonic() <= stop_by:
+            return False
+        alarm = f"the roof is {roof} and does not shut. Nobody guards it from now on: look at it at once."
+        self._journal.say("roof", "alarm", alarm)
+        return True
 
     def step(self) -> None:
         """Read everything once, publish the report, command what is due."""
         now = self._clock.monotonic()
-        for holder in [holder for holder, until in self._leases.items() if until <= now]:
-            del self._leases[holder]
-            self._journal.say("roof", "lease", f"the lease of {holder} ran out")
+        self._holders = self._desk.holders()
+        self._look_at_the_clock(now)
         reasons = self._safety.read()
+        before = self._desk.newest.roof
         if reasons:
             self._safe_since = None
+            # The report of danger goes out before anything else is asked: rigs abort meanwhile.
+            self._desk.publish(before, reasons, None, self._fault, self._holders)
         elif self._safe_since is None:
             self._safe_since = now
-        roof = self._read_roof()
-        opens_at = self._opens_at(roof, now)
-        # The report of danger goes out before any device is commanded: rigs abort while mounts park.
-        self._publish(roof, reasons, opens_at)
-        if self._config.mode == "operate" and not self._stays_open:
-            if opens_at is not None and opens_at <= self._clock.now() and not self._is_closing(roof):
-                self._see_to_open(roof, now)
-            else:
-                self._see_to_shut(roof, now)
-            # From the order to park on the roof is no longer open to anybody.
-            self._publish(self._seen(roof), reasons, None if self._fault else opens_at)
+        roof = self._shutter.look()
+        if roof is before is RoofState.FAULT and self._operates and self._fault is None:
+            self._latch("its shutter reports an error")
+        waits_s = self._opens_in_s(roof, now)
+        opens_at = None if waits_s is None else self._clock.now() + timedelta(seconds=waits_s)
+        self._desk.publish(self._shown(roof), reasons, opens_at, self._fault, self._holders)
+        if not self._operates:
+            self._see_to_mounts(roof, danger=bool(reasons))
+        elif waits_s == 0.0 and self._goal is not RoofState.SHUT:
+            self._see_to_open(roof)
+        else:
+            self._see_to_shut(roof, before)
+        self._see_to_parking()
+        # From the order to park on the roof is no longer open to anybody.
+        opens_at = None if self._fault else opens_at
+        self._desk.publish(self._shown(self._shutter.state), reasons, opens_at, self._fault, self._holders)
 
-    def _opens_at(self, roof: RoofState, now: float) -> datetime | None:
-        wanted = bool(self._leases) and not self._stopping
-        if not wanted or self._safe_since is None or self._fault or self._config.mode == "observe":
+    def _look_at_the_clock(self, now: float) -> None:
+        """After a step of the machine's clock nobody knows where the Sun is: the roof opens later."""
+        zero = self._clock.now() - timedelta(seconds=now)
+        step_s = (zero - self._clock_zero).total_seconds()
+        self._clock_zero = zero
+        if abs(step_s) > _CLOCK_STEP_S:
+            self._journal.say("roof", "alarm", f"this machine's clock was set by {step_s:+.0f} s")
+            self._safe_since = None
+
+    def _opens_in_s(self, roof: RoofState, now: float) -> float | None:
+        wanted = bool(self._holders) and self._stop_by is None and self._operates
+        if not wanted or self._safe_since is None or self._fault or roof in _LEAVING:
             return None
-        wait_s = max(0.0, self._config.reopen_after_s - (now - self._safe_since))
         if roof is RoofState.OPEN:
-            wait_s = 0.0
-        return self._clock.now() + timedelta(seconds=wait_s)
+            return 0.0
+        return max(0.0, self._config.reopen_after_s - (now - self._safe_since))
 
-    def _read_roof(self) -> RoofState:
-        try:
-            word = _SHUTTER_WORDS[ShutterState(self._dome.ShutterStatus)]
-        except (DeviceError, ValueError) as error:
-            self._unread += 1
-            if self._unread == 2:
-                self._journal.say("roof", "alarm", f"the roof's state cannot be read: {error}")
-            return self._report.roof if self._unread < 2 else RoofState.UNKNOWN
-        self._unread = 0
-        return self._seen(word)
+    def _shown(self, roof: RoofState) -> RoofState:
+        closing = self._operates and self._goal is RoofState.SHUT
+        return RoofState.CLOSING if roof is RoofState.OPEN and closing else roof
 
-    def _is_closing(self, roof: RoofState) -> bool:
-        """Whether mounts park, or the shutter moves, to close it: what is begun is carried through."""
-        ordered = self._ordered is RoofState.SHUT or self._park_deadline is not None
-        return ordered and roof is not RoofState.SHUT
-
-    def _seen(self, word: RoofState) -> RoofState:
-        return RoofState.CLOSING if word is RoofState.OPEN and self._is_closing(word) else word
-
-    def _publish(self, roof: RoofState, reasons: tuple[str, ...], opens_at: datetime | None) -> None:
-        old = self._report
-        holders = tuple(sorted(self._leases))
-        self._report = Report(self._clock.now(), roof, not reasons, reasons, opens_at, self._fault, holders)
-        if (old.safe, old.reasons) != (not reasons, reasons):
-            word = "safe" if not reasons else "unsafe: " + "; ".join(reasons)
-            self._journal.say("weather", "safety", word, safe=not reasons)
-        if old.roof is not roof:
-            self._journal.say("roof", "roof", f"the roof is {roof}", state=roof.value)
-        changed = (old.roof, old.safe, old.fault) != (roof, self._report.safe, self._fault)
-        if changed or (old.opens_at is None) != (opens_at is None):
-            for signal in self._subscribers:
-                signal.set()
-
-    def _see_to_open(self, roof: RoofState, now: float) -> None:
+    def _see_to_open(self, roof: RoofState) -> None:
+        shutter = self._shutter
         if roof is RoofState.OPEN:
-            self._park_deadline = self._move_deadline = self._ordered = None
-        elif self._ordered is not RoofState.OPEN:
-            if self._is_clear_to_open(now):
-                holders = ", ".join(sorted(self._leases))
-                self._journal.say("roof", "command", f"opening the roof for {holders}")
-                self._order(RoofState.OPEN, now)
-        elif self._move_deadline is not None and now > self._move_deadline:
-            self._latch(f"it did not open within {self._config.move_deadline_s:g} s")
-
-    def _is_clear_to_open(self, now: float) -> bool:
-        """Whether no mount stands in the roof's way; one that does is parked first."""
-        if self._config.clears_mounts or self._all_parked():
-            return True
-        if self._park_deadline is None:
-            self._journal.say("roof", "command", "parking the mounts before the roof opens")
-            self._park_deadline = now + self._config.park_deadline_s
-            self._park_mounts()
-        elif now > self._park_deadline:
-            self._park_deadline = None
+            self._end_parking()
+            self._rest()
+            return
+        self._goal = RoofState.OPEN
+        if shutter.ordered is RoofState.OPEN:
+            if shutter.is_late():
+                self._latch(f"it did not open within {self._config.move_deadline_s:g} s")
+            elif shutter.was_refused and shutter.is_due_again():
+                shutter.order(RoofState.OPEN)
+        elif roof is RoofState.OPENING:
+            shutter.adopt(RoofState.OPEN)
+        elif self._is_clear("parking the mounts before the roof opens"):
+            self._journal.say("roof", "command", f"opening the roof for {', '.join(self._holders)}")
+            self._end_parking()
+            shutter.order(RoofState.OPEN)
+        elif self._is_overdue():
             self._latch("a mount did not park, and the roof would open onto it")
-        return False
 
-    def _see_to_shut(self, roof: RoofState, now: float) -> None:
-        if roof is RoofState.SHUT:
-            self._park_deadline = self._move_deadline = self._ordered = None
-        elif self._ordered is RoofState.SHUT and self._move_deadline is not None:
-            if now > self._move_deadline:
-                self._journal.say("roof", "alarm", "the roof did not close in time; close is sent again")
-                self._order(RoofState.SHUT, now)
-        elif self._park_deadline is None:
-            self._journal.say("roof", "command", "parking the mounts, then closing the roof")
-            self._park_deadline = now + self._config.park_deadline_s
-            self._park_mounts()
-            if self._config.clears_mounts or self._all_parked():
-                self._order(RoofState.SHUT, now)
-        elif self._all_parked():
-            self._order(RoofState.SHUT, now)
-        elif now > self._park_deadline:
+    def _see_to_shut(self, roof: RoofState, before: RoofState) -> None:
+        shutter = self._shutter
+        if roof is RoofState.SHUT and (shutter.ordered is RoofState.SHUT or not shutter.owes_close):
+            self._rest()
+            return
+        if shutter.ordered is RoofState.SHUT:
+            if shutter.is_due_again():
+                if not shutter.was_refused:
+                    self._journal.say("roof", "alarm", "the roof did not close in time; close is sent again")
+                shutter.order(RoofState.SHUT)
+            return
+        by_others = roof is RoofState.CLOSING
+        if by_others and self._holders and before in (RoofState.OPEN, RoofState.OPENING) and not self._fault:
+            self._latch("it closes, and nobody here has told it to")
+        self._goal = RoofState.SHUT
+        clear = self._is_clear("parking the mounts, then closing the roof")
+        if by_others:
+            shutter.adopt(RoofState.SHUT)
+        elif clear:
+            self._order_shut()
+        elif self._is_overdue():
             if self._config.if_park_fails == "close":
-                self._journal.say("roof", "alarm", "a mount did not park; the roof closes all the same")
-                self._order(RoofState.SHUT, now)
-            else:
-                self._stays_open, self._park_deadline = True, None
-                self._latch("a mount did not park, and the config says to stay open then")
+                self._journal.say(
+                    "roof", "alarm", f"{self._unparked()} did not park; the roof closes all the same"
+                )
+                self._order_shut()
+            elif not self._stays_open:
+                # Should they park after all, the roof closes then.
+                self._stays_open = True
+                self._latch(f"{self._unparked()} did not park, and the config says to stay open then")
 
-    def _order(self, state: RoofState, now: float) -> None:
-        self._park_deadline = None
-        self._ordered = state
-        self._move_deadline = now + self._config.move_deadline_s
-        try:
-            if state is RoofState.SHUT:
-                self._dome.CloseShutter()
-            else:
-                self._dome.OpenShutter()
-        except DeviceError as error:
-            self._journal.say("roof", "alarm", f"the roof did not take the order to be {state}: {error}")
+    def _order_shut(self) -> None:
+        if not self._config.clears_mounts:
+            self._end_parking()
+        self._shutter.order(RoofState.SHUT)
 
-    def _park_mounts(self) -> None:
-        for rig, mount in self._mounts.items():
-            try:
-                if not mount.AtPark:
-                    mount.Park()
-            except DeviceError as error:
-                self._journal.say("roof", "alarm", f"the mount of {rig} cannot be parked: {error}")
+    def _see_to_mounts(self, roof: RoofState, *, danger: bool) -> None:
+        """Under a roof that others move: park once when it gets unsafe or the roof leaves OPEN."""
+        if roof is RoofState.SHUT:
+            # What has not begun to park by now would move under a shut roof.
+            self._goal = None
+        elif not danger and roof not in _LEAVING:
+            self._goal = None
+            self._end_parking()
+        elif self._goal is None:
+            self._goal = RoofState.SHUT
+            self._start_parking("parking the mounts")
 
-    def _all_parked(self) -> bool:
-        try:
-            return all(mount.AtPark is True for mount in self._mounts.values())
-        except DeviceError:
-            return False
+    def _start_parking(self, why: str) -> Parking:
+        if self._parking is None:
+            self._journal.say("roof", "command", why)
+            self._parking = Parking(self._mounts, self._clock, self._journal, self._wake)
+        return self._parking
+
+    def _end_parking(self) -> None:
+        if self._parking is not None:
+            self._parking.end()
+            self._ended_parking, self._parking = self._parking, None
+
+    def _is_clear(self, why: str) -> bool:
+        """Whether no mount stands in the roof's way; a roof that clears them closes while they park."""
+        if self._config.clears_mounts and self._goal is RoofState.OPEN:
+            return True
+        parking = self._start_parking(why)
+        return self._config.clears_mounts or not parking.not_parked()
+
+    def _is_overdue(self) -> bool:
+        return self._parking is not None and self._parking.lasts_longer_than(self._config.park_deadline_s)
+
+    def _unparked(self) -> str:
+        return "" if self._parking is None else "the mount of " + " and ".join(self._parking.not_parked())
+
+    def _see_to_parking(self) -> None:
+        """Where the roof does not wait for the mounts, end it when they are parked or had their time."""
+        roof_waits = self._operates and self._goal is not None and self._shutter.ordered is None
+        if self._parking is None or (roof_waits and not self._config.clears_mounts):
+            return
+        unparked = bool(self._parking.not_parked())
+        if unparked and not self._is_overdue():
+            return
+        if unparked:
+            self._journal.say("roof", "alarm", f"{self._unparked()} did not park")
+        self._end_parking()
+
+    def _rest(self) -> None:
+        self._goal = None
+        self._stays_open = False
+        self._shutter.rest()
 
     def _latch(self, fault: str) -> None:
         self._fault = fault

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from capture.alpaca.devices import ObservingConditions, SafetyMonitor, optional
 from capture.errors import DeviceError
+from capture.guard.orders import Connectable, reconnect_if_lost
 
 OLDEST_WEATHER_S = 300.0
 # How old the station's reading is need not be asked at every look: it is allowed to age for minutes.
@@ -14,20 +15,24 @@ _ASK_AGE_EVERY = 10
 
 class Safety:
     """The site's safety devices, with a memory of one: a device unreachable once keeps its last word,
-    unreachable twice it is unsafe.
+    unreachable twice it is unsafe. `in_doubt`: whether the last answer is remembered; ask again soon.
     """
 
     def __init__(self, monitors: Sequence[SafetyMonitor], weather: ObservingConditions | None) -> None:
         self._questions: list[tuple[str, Callable[[], str | None]]] = [
             (monitor.line.device, _monitor_question(monitor)) for monitor in monitors
         ]
+        self._devices: dict[str, Connectable] = {monitor.line.device: monitor for monitor in monitors}
         if weather is not None:
             self._questions.append((weather.line.device, _weather_question(weather)))
+            self._devices[weather.line.device] = weather
         self._last: dict[str, str | None] = {}
         self._failed: set[str] = set()
+        self.in_doubt = False
 
     def read(self) -> tuple[str, ...]:
         """Ask everything once; return why it is unsafe, empty when it is safe."""
+        self.in_doubt = False
         answers = [self._ask(name, question) for name, question in self._questions]
         return tuple(answer for answer in answers if answer is not None)
 
@@ -37,7 +42,10 @@ class Safety:
         except (DeviceError, TypeError, ValueError) as error:  # what is no number is no answer
             first_failure = name not in self._failed
             self._failed.add(name)
+            if isinstance(error, DeviceError):
+                reconnect_if_lost(self._devices[name], error)
             if first_failure and name in self._last:
+                self.in_doubt = True
                 return self._last[name]
             return f"no answer about safety: {error}"
         self._failed.discard(name)

@@ -7,13 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock, Signal
-from capture.config import Config, RigConfig, RoofConfig, TimeoutsConfig
+from capture.config import Config
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
-from capture.guard.guard import Guard
-from capture.guard.safety import Safety
+from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.library.masters import build_masters
 from capture.night.rig_night import RigNight
@@ -24,7 +22,7 @@ from capture.rig.rig import Rig
 from capture.store.archive import Archive
 from capture.store.rows import MasterRow
 
-_GUARD_RANK, _RIG_RANK = 10, 20
+_RIG_RANK = 20
 
 
 @dataclass
@@ -126,9 +124,8 @@ def open_farm(
         if config.roof is None or not guarded:
             guard = OpenAir(clock.now())
         else:
-            guard = stack.enter_context(
-                _guarded(config.roof, under_the_roof, config.timeouts, clock, journal)
-            )
+            mounts = {rig.name: rig.telescope for rig in under_the_roof if rig.telescope}
+            guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
         writer = Writer(archive, clock, journal)
         journal.listen(writer.note)
         writer.start()
@@ -137,32 +134,3 @@ def open_farm(
         for rig in farm.rigs.values():
             stack.callback(rig.disconnect)
         yield farm
-
-
-@contextmanager
-def _guarded(
-    config: RoofConfig,
-    rigs: tuple[RigConfig, ...],
-    timeouts: TimeoutsConfig,
-    clock: Clock,
-    journal: Journal,
-) -> Iterator[Guard]:
-    of, station = timeouts.of, config.observing_conditions
-    dome = Dome(config.dome, of(config.dome))
-    monitors = [SafetyMonitor(address, of(address)) for address in config.safety_monitors]
-    weather = ObservingConditions(station, of(station)) if station else None
-    mounts = {rig.name: Telescope(rig.telescope, of(rig.telescope)) for rig in rigs if rig.telescope}
-    devices = [dome, *monitors, *mounts.values(), *([weather] if weather else [])]
-    try:
-        for device in devices:
-            device.open(clock)
-        guard = Guard(config, dome, Safety(monitors, weather), mounts, clock, journal)
-        worker = clock.spawn(guard.run, "guard", _GUARD_RANK)
-        try:
-            yield guard
-        finally:
-            guard.stop()
-            worker.join()
-    finally:
-        for device in devices:
-            device.close()

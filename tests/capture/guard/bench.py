@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock
 from capture.config import Config, RoofConfig
 from capture.guard.guard import Guard
-from capture.guard.safety import Safety
+from capture.guard.wiring import guarding
 from capture.journal import Entry, Journal
 from simulators import Observatory
 from simulators.device import Command
@@ -31,22 +30,9 @@ class Bench:
     @contextmanager
     def guard(self) -> Iterator[Guard]:
         """Connect and guard; at the end stop, and close everything. Within a worker."""
-        with ExitStack() as stack:
-            dome = Dome(self.roof.dome)
-            monitors = [SafetyMonitor(address) for address in self.roof.safety_monitors]
-            weather = self.roof.observing_conditions and ObservingConditions(self.roof.observing_conditions)
-            mounts = {rig.name: Telescope(rig.telescope) for rig in self.config.rig if rig.telescope}
-            for device in (dome, *monitors, *mounts.values(), *([weather] if weather else [])):
-                stack.callback(device.close)
-                device.open(self.clock)
-            safety = Safety(monitors, weather or None)
-            guard = Guard(self.roof, dome, safety, mounts, self.clock, self.journal)
-            worker = self.clock.spawn(guard.run, "guard", rank=10)
-            try:
-                yield guard
-            finally:
-                guard.stop()
-                worker.join()
+        mounts = {rig.name: rig.telescope for rig in self.config.rig if rig.telescope}
+        with guarding(self.roof, mounts, self.config.timeouts, self.clock, self.journal) as guard:
+            yield guard
 
     def commands(self, *members: str) -> list[Command]:
         """What was commanded, but for connecting; only these members if any are named."""
