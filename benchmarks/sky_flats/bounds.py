@@ -1,28 +1,29 @@
 """What no schedule can exceed, and what none can that does not know the future of the clouds.
 
-**The linear programme.** Let y_f(u) be the share of the camera's time at u that filter f's frames take, exposure
-and download, and w_f(u) such that the integral of w_f over any good frame of f is at least 1. Then any
-schedule's good frames are at most
+**The linear programme.** Let y_f(u) be the share of the camera's time at u that filter f's frames take,
+exposure and download, and w_f(u) such that the integral of w_f over any good frame of f is at least 1. Then
+any schedule's good frames are at most
 
     max sum_f integral w_f y_f   so that   sum_f y_f <= 1 at all times,   integral w_f y_f <= quota of f.
 
-w_f starts as 1 over the cost of the frame about u and is raised, where needed, until it holds for all frames;
-a frame may be as short as the judge's band lets it be, downloads are as fast as they ever are, the wheel is
-free, and filters may be mixed at will. The programme is bounded by its dual: any prices p_f in 0 ... 1 give
+w_f starts as 1 over the cost of the frame about u and is raised, where needed, until it holds for all
+frames; a frame may be as short as the judge's band lets it be, downloads are as fast as they ever are, the
+wheel is free, and filters may be mixed at will. The programme is bounded by its dual: any prices p_f in 0
+... 1 give
 
     sum_f p_f quota_f + integral max_f (1 - p_f) w_f(u) du,
 
 never less than the optimum; the prices are found by descent, so no solver need be trusted.
 
 **The causal bound** is for clouds whose ln brightness is an Ornstein-Uhlenbeck process (sigma, tau). Be
-generous: at each shutter's closing the strategy knows the exact level of that instant, and all else about the
-sky, but of the cloud only its statistics. The mean over a frame that opens `age` later and lasts e then has the
-conditional deviation s(age, e) of `deviation_ln`, whatever the cloud does, and the best aim lands within
-10 % with the chance p = erf(ln(1.1/0.9) / 2 / (s sqrt 2)). A good frame so costs 1/p frames on average; or a
-probe first, of no exposure, makes the level as young as its own short download. The clairvoyant's programme is
-played with the cheaper of these costs, with the true clouds when it chooses when to take what. Counts capped at
-a quota are concave in luck, so the mean over many twilights of any causal strategy stays below the mean of
-this bound; a single twilight may be luckier.
+generous: at each shutter's closing the strategy knows the exact level of that instant, and all else about
+the sky, but of the cloud only its statistics. The mean over a frame that opens `age` later and lasts e then
+has the conditional deviation s(age, e) of `deviation_ln`, whatever the cloud does, and the best aim lands
+within 10 % with the chance p = erf(ln(1.1/0.9) / 2 / (s sqrt 2)). A good frame so costs 1/p frames on
+average; or a probe first, of no exposure, makes the level as young as its own short download. The
+clairvoyant's programme is played with the cheaper of these costs, with the true clouds when it chooses when
+to take what. Counts capped at a quota are concave in luck, so the mean over many twilights of any causal
+strategy stays below the mean of this bound; a single twilight may be luckier.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def clairvoyant(twilight: Twilight, quotas: Mapping[str, int], aim: float = 1.0)
     exact = openings(twilight, aim)
     free = Steps(exact, frame_cost_s(twilight, exact))
     blocks = best_blocks(free, twilight, quotas)
-    return _shots(twilight, exact, free, blocks)
+    return _shots(twilight, exact, blocks)
 
 
 def frame_cost_s(twilight: Twilight, exact: Openings) -> Array:
@@ -109,7 +109,7 @@ def best_blocks(steps: Steps, twilight: Twilight, quotas: Mapping[str, int]) -> 
     return blocks[::-1]
 
 
-def _shots(twilight: Twilight, exact: Openings, steps: Steps, blocks: list[Block]) -> list[Shot]:
+def _shots(twilight: Twilight, exact: Openings, blocks: list[Block]) -> list[Shot]:
     """Play the blocks: each frame opens as soon as the clairvoyant thinks it best."""
     camera = twilight.camera
     cost_s = frame_cost_s(twilight, exact)

@@ -1,0 +1,40 @@
+"""Photon Ranch (PTR), LCOGT/ptr-observatory `devices/sequencer.py`, `sky_flat_script`.
+
+Law. Filters by throughput. The first exposure of a filter is t = T/(area lux throughput), its throughput
+learned and kept; then t <- t T/S with T half of saturation, snapped to the grid of dark exposures. Too
+early it waits 60 s and estimates anew; past the limits the filter is over. Every frame counts: rejection is
+off in a real config.
+
+Settings. T is the judge's target. The sky's light and the throughputs are those of usual nights: a model of
+the twilight, as where the site has no lux meter. The grid: the exact exposure and steps of 5 and 10 %
+tried; with none it does best. Levels are with bias.
+
+Deviations. Waiting is 60 s as in their code; 20 s is what a newer one does, and is taken here.
+"""
+
+from __future__ import annotations
+
+from benchmarks.sky_flats.peers.base import Law, Peer
+
+_PATIENCE_S = 20.0
+
+
+class Ptr(Peer):
+    """Keeps every frame."""
+
+    def law(self) -> Law:
+        """One filter after the other."""
+        for name in self.filters:
+            count, exposure_s = 0, 0.0
+            while count < self.quotas[name]:
+                if not exposure_s:
+                    exposure_s = self.usual.exposure_s(name, self.sun_deg())
+                if self.too_late(exposure_s):
+                    break
+                if self.too_early(exposure_s):
+                    yield from self.wait(_PATIENCE_S)
+                    exposure_s = 0.0
+                    continue
+                seen = yield from self.expose(name, exposure_s)
+                count += 1
+                exposure_s *= self.raw_target_adu / max(self.raw_adu(seen), 1.0)
