@@ -14,6 +14,8 @@ from capture.night.run import Runner
 
 _LOOK_AGAIN_S = 60.0
 _FOREVER_S = 7 * 86400.0
+# A server that broke down is started again in that time, a camera has found its cable.
+_BEFORE_RECONNECTING_S = 60.0
 
 
 class RigNight:
@@ -40,24 +42,23 @@ class RigNight:
     def live(self) -> None:
         """Live through the night from now.
 
-        A device that fails is met with one new connection. Raises DeviceError the second time, Stopped,
-        BadInput, StoreError.
+        Whatever a device fails in, connecting included, is met with one new connection a night. Raises
+        DeviceError the second time, Stopped, BadInput, StoreError.
         """
-        second_chance = True
+        try:
+            self._connect_and_work()
+            return
+        except DeviceError as error:
+            self._journal.say(self._rig.name, "alarm", f"{error}. Connecting anew, once.")
+        self._rig.disconnect()
+        self._rig.patience.pause(_BEFORE_RECONNECTING_S, "a device that may come back")
+        self._connect_and_work()
+
+    def _connect_and_work(self) -> None:
         self._rig.connect()
-        while True:
-            try:
-                self._prepare()
-                while self._step():
-                    pass
-                return
-            except DeviceError as error:
-                if not second_chance:
-                    raise
-                second_chance = False
-                self._journal.say(self._rig.name, "alarm", f"{error}. Connecting anew, once.")
-                self._rig.disconnect()
-                self._rig.connect()
+        self._prepare()
+        while self._step():
+            pass
 
     def _prepare(self) -> None:
         """Cool down in time for the first block; nothing to do when the night wants nothing."""
