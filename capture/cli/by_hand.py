@@ -58,8 +58,8 @@ def run_sky_flats(
             Want(here.spec(Kind.FLAT, 0.0, name).set_key(), wanted)
             for name in chosen_filters(chosen, here.filters)
         ]
-        bias_adu = farm.runners[chosen.name].bias_level_adu()
-        return Job("sky_flats", chosen.name, farm.site.night_of(now), window, tuple(wants), bias_adu)
+        runner = farm.runners[chosen.name]
+        return runner.job_of("sky_flats", window, tuple(wants), farm.site.night_of(now))
 
     _run_by_hand(settings, chosen, job, as_json=as_json)
 

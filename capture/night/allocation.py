@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capture.night.twilight import Light, TwilightRoom
+from capture.frame import FrameSpec
+from capture.night.twilight import TwilightRoom
 
 
 @dataclass(frozen=True)
 class Ask:
     """One set that misses `count` frames, `at_dawn` of which had better be taken at dawn."""
 
-    light: Light
+    spec: FrameSpec
     count: int
     at_dawn: int = 0
 
 
 # For each room, in order, what it is to hold.
-Allotment = list[dict[Light, int]]
+Allotment = list[dict[FrameSpec, int]]
 
 
 def allocate(asks: Sequence[Ask], rooms: Sequence[TwilightRoom]) -> Allotment:
@@ -32,7 +33,7 @@ def allocate(asks: Sequence[Ask], rooms: Sequence[TwilightRoom]) -> Allotment:
 
     Sets are split between dusk and dawn where that costs no set and no frame (decision 0010). A set for
     which no room is known to have any time is offered whole beside all else: the controller may find some.
-    No light may be asked for twice.
+    No set may be asked for twice.
     """
     spreads = [_Spread(asks, rooms, split=split) for split in (True, False)]
     return max(spreads, key=_Spread.worth).everything()
@@ -61,31 +62,31 @@ class _Spread:
     def everything(self) -> Allotment:
         """For each room what it holds and what is offered, in the order of the asks."""
         rooms = [held | offered for held, offered in zip(self._held, self._offered, strict=True)]
-        return [{ask.light: room[ask.light] for ask in self._asks if ask.light in room} for room in rooms]
+        return [{ask.spec: room[ask.spec] for ask in self._asks if ask.spec in room} for room in rooms]
 
     def _grant(self, ask: Ask) -> None:
-        alone = [room.most(ask.light, ask.count, {}) for room in self._rooms]
+        alone = [room.most(ask.spec, ask.count, {}) for room in self._rooms]
         share = min(ask.count, sum(alone))
         if share == 0:
-            self._put(self._offered, ask.light, self._ways(ask, ask.count)[0] if self._rooms else ())
+            self._put(self._offered, ask.spec, self._ways(ask, ask.count)[0] if self._rooms else ())
             return
         beside = [
-            room.most(ask.light, share, held) for room, held in zip(self._rooms, self._held, strict=True)
+            room.most(ask.spec, share, held) for room, held in zip(self._rooms, self._held, strict=True)
         ]
         for way in self._ways(ask, share):
             if all(count <= most for count, most in zip(way, beside, strict=True)):
-                self._put(self._held, ask.light, way)
+                self._put(self._held, ask.spec, way)
                 return
 
     def _fill(self, ask: Ask) -> None:
         """Give to a set that misses more what the rooms still hold beside all else."""
         for room, held in zip(self._rooms, self._held, strict=True):
-            more = room.most(ask.light, self._missing(ask), held)
+            more = room.most(ask.spec, self._missing(ask), held)
             if more:
-                held[ask.light] = held.get(ask.light, 0) + more
+                held[ask.spec] = held.get(ask.spec, 0) + more
 
     def _missing(self, ask: Ask) -> int:
-        return ask.count - sum(room.get(ask.light, 0) for room in (*self._held, *self._offered))
+        return ask.count - sum(room.get(ask.spec, 0) for room in (*self._held, *self._offered))
 
     def _ways(self, ask: Ask, share: int) -> list[tuple[int, ...]]:
         """The ways to lay `share` frames over the rooms, the best first."""
@@ -98,7 +99,7 @@ class _Spread:
         return [(share - dawn, dawn) for dawn in dawns]
 
     @staticmethod
-    def _put(rooms: Allotment, light: Light, way: Sequence[int]) -> None:
+    def _put(rooms: Allotment, spec: FrameSpec, way: Sequence[int]) -> None:
         for room, count in zip(rooms, way, strict=True):
             if count:
-                room[light] = count
+                room[spec] = count

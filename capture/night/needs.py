@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from capture.config import RigConfig
 from capture.errors import BadInput
 from capture.frame import FrameSpec, Kind
 from capture.store.catalogue import Catalogue
 from capture.store.needs import Need
+from capture.store.orders import OrderRow
 
 SpecOf = Callable[[Kind, float, str | None], FrameSpec]
 
@@ -47,3 +50,42 @@ def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[N
         spec = spec_of(Kind.FLAT, 0.0, name)
         needs.append(Need(config.name, spec, config.flats.count, config.flats.max_age_days))
     return [Need(n.rig, n.spec.set_key(), n.count, n.max_age_days) for n in needs if n.count > 0]
+
+
+def flat_dark_needs(
+    config: RigConfig, catalogue: Catalogue, needs: Sequence[Need], now: datetime
+) -> list[Need]:
+    """Darks of the exposures of the good flats that count now, beside the darks that `needs` hold already.
+
+    An exposure grid keeps them few.
+    """
+    youngest = now - timedelta(days=config.flats.max_age_days)
+    flats = catalogue.frames(rig=config.name, kind=Kind.FLAT, good=True, since=youngest, valid=True)
+    temperature_c = config.cooling.set_temperature_c if config.cooling else None
+    specs = {
+        replace(flat.spec, kind=Kind.DARK, set_temperature_c=temperature_c).set_key() for flat in flats
+    } - {need.spec for need in needs}
+    return [
+        Need(config.name, spec, config.darks.count, config.darks.max_age_days)
+        for spec in sorted(specs, key=lambda spec: (spec.exposure_s, repr(spec)))
+        if config.darks.count
+    ]
+
+
+def order_needs(
+    order: OrderRow, config: RigConfig, wheel: Sequence[str], spec_of: SpecOf
+) -> tuple[list[Need], tuple[str, ...]]:
+    """What an order asks for, in its order; and in words what of it cannot be had from this wheel.
+
+    Only frames taken since it was given meet it.
+    """
+    needs: list[Need] = []
+    refused: list[str] = []
+    for one in order.flats:
+        if wheel and one.filter not in wheel:
+            refused.append(f"{one.filter} was ordered, but the wheel has {' '.join(wheel)}")
+            continue
+        spec = spec_of(Kind.FLAT, 0.0, one.filter).set_key()
+        count = one.count or config.flats.count
+        needs.append(Need(config.name, spec, count, config.flats.max_age_days, order.made))
+    return needs, tuple(refused)

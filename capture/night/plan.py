@@ -5,29 +5,36 @@ Nothing is stored beside the catalogue: after an interruption the same function 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from capture.config import RigConfig
 from capture.errors import NoWindow
-from capture.frame import Kind
+from capture.frame import FrameSpec, Kind
+from capture.night.allocation import Ask, allocate
+from capture.night.twilight import Floats, Forecast, Limits, Pace, Predicted, TwilightRoom
 from capture.site import Site, Twilight, Window
 from capture.store.needs import Missing
 from sequences.job import Want
 
 # Cooling takes its time; a rig gets ready this long before its first window.
 PREPARE = timedelta(minutes=20)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One sequence in one window of the night. `key` names it for the night: dusk, dawn, bias, darks."""
+    """One sequence in one window of the night. `key` names it for the night: dusk, dawn, bias, darks.
+
+    `predicted`: when its flats would be taken and how long they would expose, of the sets that are known.
+    """
 
     key: str
     sequence: str
     window: Window
     wants: tuple[Want, ...]
+    predicted: tuple[Predicted, ...] = ()
 
     @property
     def needs_dark(self) -> bool:
@@ -46,24 +53,77 @@ class Block:
 
 @dataclass(frozen=True)
 class RigPlan:
-    """What one rig does in one night; `notes` say why something is not planned."""
+    """What one rig does in one night; `notes` say why something is not planned.
+
+    `left`: flats that miss and that this night has no room for.
+    """
 
     rig: str
     night: date
     blocks: tuple[Block, ...]
     notes: tuple[str, ...] = ()
+    left: tuple[Want, ...] = ()
 
 
-def plan_rig(site: Site, night: date, config: RigConfig, missing: Iterable[Missing]) -> RigPlan:
-    """Lay what is missing over the night.
+class _NothingKnown:
+    """The forecast of a rig that has never seen a twilight."""
 
-    Half of every flat set is left to dawn, where the sky's gradient lies the other way round; dawn takes
-    whatever is missing by then. Bias before darks: a flat needs its bias. Darks from the shortest on, so
-    that the most sets become whole.
+    def log_rate(self, spec: FrameSpec, sun_altitude_deg: Floats) -> Floats | None:
+        return None
+
+
+@dataclass(frozen=True)
+class SkyKnown:
+    """What is known of a rig's twilights."""
+
+    forecast: Forecast
+    limits: Limits
+    pace: Pace
+
+
+# Nothing is predicted then, and every set is offered to both twilights.
+NOTHING_KNOWN = SkyKnown(_NothingKnown(), Limits(30000.0, 0.2, 60.0), Pace())
+
+
+def plan_rig(
+    site: Site,
+    night: date,
+    config: RigConfig,
+    missing: Iterable[Missing],
+    *,
+    ordered: Sequence[Missing] = (),
+    sky: SkyKnown = NOTHING_KNOWN,
+    now: datetime | None = None,
+) -> RigPlan:
+    """Lay what is missing over what is left of the night at `now`; over all of it without `now`.
+
+    Flats: what an operator `ordered` comes first, then the stalest; see `allocate`. Bias before darks: a flat
+    needs its bias. Darks from the shortest on, so that the most sets become whole.
     """
     mine = [m for m in missing if m.need.rig == config.name]
-    notes: list[str] = []
+    windows, notes = _twilights(site, night, config)
+    asks = _asks([m for m in mine if m.need.spec.kind is Kind.FLAT], ordered)
+    blocks = _flat_blocks(site, windows, asks, sky, now)
+    planned = {ask.spec: 0 for ask in asks}
+    for block in blocks:
+        for want in block.wants:
+            planned[want.spec] += want.count
+    left = [Want(ask.spec, ask.count - planned[ask.spec]) for ask in asks if ask.count > planned[ask.spec]]
+    dark = dark_window(site, night, config)
+    if dark is None:
+        notes.append(f"no darkness at {site.name} on {night}: no darks")
+    else:
+        for kind, sequence in ((Kind.BIAS, "bias"), (Kind.DARK, "darks")):
+            sets = sorted((m for m in mine if m.need.spec.kind is kind), key=lambda m: m.need.spec.exposure_s)
+            wants = tuple(Want(m.need.spec, m.count) for m in sets)
+            blocks.append(Block(sequence, sequence, dark, wants))
+    whole = tuple(block for block in blocks if block.wants)
+    return RigPlan(config.name, night, whole, tuple(notes), tuple(left))
+
+
+def _twilights(site: Site, night: date, config: RigConfig) -> tuple[dict[Twilight, Window], list[str]]:
     windows: dict[Twilight, Window] = {}
+    notes: list[str] = []
     for which in Twilight:
         try:
             windows[which] = site.twilight(
@@ -71,21 +131,40 @@ def plan_rig(site: Site, night: date, config: RigConfig, missing: Iterable[Missi
             )
         except NoWindow as error:
             notes.append(str(error))
-    flats = [m for m in mine if m.need.spec.kind is Kind.FLAT]
-    blocks = []
+    return windows, notes
+
+
+def _asks(flats: Sequence[Missing], ordered: Sequence[Missing]) -> list[Ask]:
+    """What is asked of the night: the ordered sets as ordered, then the stalest first.
+
+    Half of a set had better be taken at dawn; what was ordered, as soon as it can be.
+    """
+    due = {m.need.spec: m for m in flats}
+    asks = []
+    for m in ordered:
+        also_due = due.pop(m.need.spec, None)
+        asks.append(Ask(m.need.spec, max(m.count, also_due.count if also_due else 0)))
+    stalest = sorted(due.values(), key=lambda m: (m.stale_since or _NEVER, m.have))
+    return asks + [Ask(m.need.spec, m.count, min(m.count, m.need.count // 2)) for m in stalest]
+
+
+def _flat_blocks(
+    site: Site,
+    windows: Mapping[Twilight, Window],
+    asks: Sequence[Ask],
+    sky: SkyKnown,
+    now: datetime | None,
+) -> list[Block]:
+    rooms: dict[Twilight, TwilightRoom] = {}
     for which, window in windows.items():
-        other = Twilight.DAWN in windows and which is Twilight.DUSK
-        wants = [Want(m.need.spec, m.count - (m.need.count // 2 if other else 0)) for m in flats]
-        blocks.append(Block(str(which), "sky_flats", window, tuple(want for want in wants if want.count > 0)))
-    dark = dark_window(site, night, config)
-    if dark is None:
-        notes.append(f"no darkness at {site.name} on {night}: no darks")
-    else:
-        for kind, sequence in ((Kind.BIAS, "bias"), (Kind.DARK, "darks")):
-            sets = sorted((m for m in mine if m.need.spec.kind is kind), key=lambda m: m.need.spec.exposure_s)
-            wants = [Want(m.need.spec, m.count) for m in sets]
-            blocks.append(Block(sequence, sequence, dark, tuple(wants)))
-    return RigPlan(config.name, night, tuple(block for block in blocks if block.wants), tuple(notes))
+        left = window if now is None else Window(max(now, window.start), window.end)
+        if left.duration_s > 0:
+            rooms[which] = TwilightRoom(left, site.sun_altitude_deg, sky.forecast, sky.limits, sky.pace)
+    blocks = []
+    for (which, room), held in zip(rooms.items(), allocate(asks, list(rooms.values())), strict=True):
+        wants = tuple(Want(spec, count) for spec, count in held.items())
+        blocks.append(Block(str(which), "sky_flats", windows[which], wants, tuple(room.predicted(held))))
+    return blocks
 
 
 def dark_window(site: Site, night: date, config: RigConfig) -> Window | None:

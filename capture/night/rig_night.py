@@ -8,8 +8,8 @@ from capture.clock import Clock
 from capture.errors import DeviceError
 from capture.guard.client import GuardClient
 from capture.journal import Journal
-from capture.night.needs import needs_of
-from capture.night.plan import PREPARE, Block, RigPlan, due, next_change, plan_rig
+from capture.night.outlook import ground_of, plan_on
+from capture.night.plan import PREPARE, Block, RigPlan, due, next_change
 from capture.night.run import Runner
 
 _LOOK_AGAIN_S = 60.0
@@ -33,11 +33,11 @@ class RigNight:
         self._finished: set[str] = set()
 
     def plan(self) -> RigPlan:
-        """What is missing now, laid over the night; the rig must be connected. Raises BadInput."""
-        rig = self._rig
-        needs = needs_of(rig.config, rig.filters, rig.spec)
-        missing = self._runner.archive.catalogue.missing(needs, self._clock.now())
-        return plan_rig(rig.site, self._night, rig.config, missing)
+        """What is missing now, laid over the rest of the night; connect the rig first. Raises BadInput."""
+        rig, now = self._rig, self._clock.now()
+        catalogue, nights = self._runner.archive.catalogue, (self._night,)
+        ground = ground_of(catalogue, rig.site, rig.config, rig.filters, rig.spec, nights, now)
+        return plan_on(ground, self._night, now)
 
     def live(self) -> None:
         """Live through the night from now.

@@ -12,11 +12,13 @@ from capture.clock import Clock
 from capture.errors import BadInput, DeviceError, Interrupted, Stopped
 from capture.frame import Kind
 from capture.journal import Journal
+from capture.night.learning import bias_level_adu
 from capture.night.plan import Block
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
+from capture.site import Window
 from capture.store.archive import Archive
-from sequences.job import Job, Sequence
+from sequences.job import Job, Sequence, Want
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,12 @@ class Runner:
 
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
-        bias_adu = self.bias_level_adu()
-        return Job(block.sequence, self.rig.name, night, block.window, block.wants, bias_adu)
+        return self.job_of(block.sequence, block.window, block.wants, night)
 
-    def bias_level_adu(self) -> float | None:
-        """The median of the newest good bias frame of this setup; None while the library holds none."""
-        spec = self.rig.spec(Kind.BIAS).set_key()
-        rows = self.archive.catalogue.frames(rig=self.rig.name, spec=spec, good=True)
-        return rows[-1].statistics.median_adu if rows else None
+    def job_of(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
+        """Such a job on this rig, with what its sequence needs from the library."""
+        bias_adu = bias_level_adu(self.archive.catalogue, self.rig.name, wants[0].spec)
+        return Job(sequence, self.rig.name, night, window, wants, bias_adu)
 
     def run(self, job: Job) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.
@@ -87,7 +87,8 @@ class Runner:
         name, total = self.rig.name, sum(want.count for want in job.wants)
         sequence = find_sequence(job.sequence)
         run = self.archive.catalogue.open_run(name, job.sequence, job.night, self._clock.now())
-        self._journal.say(name, "run", f"{job.sequence} starts: {total} frames wanted", sequence=job.sequence)
+        starts = f"{job.sequence} starts: {total} frames wanted"
+        self._journal.say(name, "run", starts, sequence=job.sequence, wanted=total)
         frames, text = 0, "failed"
         self.progress = self._progress(job, 0)
         try:

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.frame import FrameSpec
 from capture.site import Window
 
 Floats = NDArray[np.float64]
@@ -25,8 +26,8 @@ _SUN_EVERY_S = 60.0
 class Forecast(Protocol):
     """What a clear sky will give."""
 
-    def log_rate(self, filter_name: str | None, binning: int, sun_altitude_deg: Floats) -> Floats | None:
-        """ln of the rate in ADU/s with the Sun there; None when nothing is known of the filter."""
+    def log_rate(self, spec: FrameSpec, sun_altitude_deg: Floats) -> Floats | None:
+        """ln of the rate in ADU/s with the Sun there; None when nothing is known of the set's filter."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,10 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Light:
-    """What separates flats by their exposure: the filter (None without a wheel) and the binning."""
-
-    filter: str | None
-    binning: int = 1
-
-
-@dataclass(frozen=True)
 class Predicted:
-    """Flats of one light as predicted for one twilight: when, and how long they expose."""
+    """Flats of one set as predicted for one twilight: when, and how long they expose."""
 
-    light: Light
+    spec: FrameSpec
     count: int
     start: datetime
     end: datetime
@@ -68,7 +61,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class _Course:
-    """One light over the twilight, by grid step: exposure in s, and the step after a frame (-1: none)."""
+    """One set over the twilight, by grid step: exposure in s, and the step after a frame (-1: none)."""
 
     exposure_s: Floats
     after: list[int]
@@ -95,50 +88,54 @@ class TwilightRoom:
         coarse = np.append(np.arange(0.0, window.duration_s, _SUN_EVERY_S), window.duration_s)
         altitudes = [sun_altitude_deg(window.start + timedelta(seconds=float(s))) for s in coarse]
         self._sun = np.interp(self._seconds, coarse, altitudes)
-        self._courses: dict[Light, _Course] = {}
+        self._courses: dict[FrameSpec, _Course] = {}
 
-    def fits(self, counts: Mapping[Light, int]) -> bool:
-        """Whether so many frames of each light can be taken; of lights that it knows nothing of, none."""
+    def fits(self, counts: Mapping[FrameSpec, int]) -> bool:
+        """Whether so many frames of each set can be taken; of sets that it knows nothing of, none."""
         return self._walk(counts) is not None
 
-    def most(self, light: Light, wanted: int, beside: Mapping[Light, int]) -> int:
+    def most(self, spec: FrameSpec, wanted: int, beside: Mapping[FrameSpec, int]) -> int:
         """How many frames, at most `wanted`, fit beside those that it holds already."""
         low, high = 0, wanted
         while low < high:
             middle = (low + high + 1) // 2
-            if self.fits({**beside, light: beside.get(light, 0) + middle}):
+            if self.fits({**beside, spec: beside.get(spec, 0) + middle}):
                 low = middle
             else:
                 high = middle - 1
         return low
 
-    def predicted(self, counts: Mapping[Light, int]) -> list[Predicted]:
-        """When these frames, which must fit, would be taken and how long they would expose."""
+    def predicted(self, counts: Mapping[FrameSpec, int]) -> list[Predicted]:
+        """When these frames, which must fit, would be taken and how long they would expose.
+
+        A set that has no time here, or of which nothing is known, is left out.
+        """
         found = []
-        for light, steps in (self._walk(counts) or {}).items():
-            exposures_s = self._course(light).exposure_s[steps]
+        known = {spec: count for spec, count in counts.items() if self._course(spec).last >= 0}
+        for spec, steps in (self._walk(known) or {}).items():
+            exposures_s = self._course(spec).exposure_s[steps]
             start = self.window.start + timedelta(seconds=float(self._seconds[steps[0]]))
             end = self.window.start + timedelta(seconds=float(self._seconds[steps[-1]] + exposures_s[-1]))
             found.append(
-                Predicted(light, len(steps), start, end, float(exposures_s.min()), float(exposures_s.max()))
+                Predicted(spec, len(steps), start, end, float(exposures_s.min()), float(exposures_s.max()))
             )
         return found
 
-    def _walk(self, counts: Mapping[Light, int]) -> dict[Light, list[int]] | None:
-        """The steps at which each light's frames begin, if all fit; None if not.
+    def _walk(self, counts: Mapping[FrameSpec, int]) -> dict[FrameSpec, list[int]] | None:
+        """The steps at which each set's frames begin, if all fit; None if not.
 
-        The light that ends first goes first: as every light's time is the same span, shifted by its
+        The set that ends first goes first: as every filter's time is the same span, shifted by its
         throughput, no other order fits more.
         """
-        courses = [(light, self._course(light), count) for light, count in counts.items() if count > 0]
+        courses = [(spec, self._course(spec), count) for spec, count in counts.items() if count > 0]
         courses.sort(key=lambda item: (item[1].last, item[1].first, str(item[0])))
-        taken: dict[Light, list[int]] = {}
+        taken: dict[FrameSpec, list[int]] = {}
         step = 0
-        for number, (light, course, count) in enumerate(courses):
+        for number, (spec, course, count) in enumerate(courses):
             if number:
                 step += ceil(self._pace.wheel_s / _STEP_S)
             step = max(step, course.first)
-            begun = taken[light] = []
+            begun = taken[spec] = []
             for _ in range(count):
                 if step >= len(course.after) or course.after[step] < 0:
                     return None
@@ -146,13 +143,13 @@ class TwilightRoom:
                 step = course.after[step]
         return taken
 
-    def _course(self, light: Light) -> _Course:
-        if light not in self._courses:
-            self._courses[light] = self._predict(light)
-        return self._courses[light]
+    def _course(self, spec: FrameSpec) -> _Course:
+        if spec not in self._courses:
+            self._courses[spec] = self._predict(spec)
+        return self._courses[spec]
 
-    def _predict(self, light: Light) -> _Course:
-        log_rate = self._forecast.log_rate(light.filter, light.binning, self._sun)
+    def _predict(self, spec: FrameSpec) -> _Course:
+        log_rate = self._forecast.log_rate(spec, self._sun)
         if log_rate is None:
             return _Course(np.full(len(self._sun), np.nan), [-1] * len(self._sun), 0, -1)
         limits = self._limits

@@ -10,31 +10,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capture.frame import FrameSpec, Kind
 from capture.night.allocation import Ask, allocate
-from capture.night.twilight import Light, Limits, Pace, TwilightRoom
+from capture.night.twilight import Limits, Pace, TwilightRoom
 from capture.site import Window
 
 START = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)
 MINUTES = 40
 LIMITS = Limits(target_adu=30000.0, min_exposure_s=2.0, max_exposure_s=60.0)
 CCD = Pace(frame_s=12.0, wheel_s=6.0)
-L, R, HA, UNKNOWN = Light("L"), Light("R"), Light("Ha"), Light("Filter 3")
+
+
+def flat(name: str) -> FrameSpec:
+    return FrameSpec(Kind.FLAT, filter=name)
+
+
+L, R, HA, UNKNOWN = flat("L"), flat("R"), flat("Ha"), flat("Filter 3")
 
 
 class Sky:
     """Throughputs in ln; the sky fades, or brightens, by 1.15 ln per degree of the Sun's altitude."""
 
-    def __init__(self, throughput: dict[Light, float]) -> None:
+    def __init__(self, throughput: dict[FrameSpec, float]) -> None:
         self._throughput = throughput
 
-    def log_rate(self, filter_name, binning, sun_altitude_deg):
-        light = Light(filter_name, binning)
-        if light not in self._throughput:
+    def log_rate(self, spec, sun_altitude_deg):
+        if spec not in self._throughput:
             return None
-        return 11.0 + 1.15 * (sun_altitude_deg + 3.0) + self._throughput[light]
+        return 11.0 + 1.15 * (sun_altitude_deg + 3.0) + self._throughput[spec]
 
 
-def room(throughput: dict[Light, float], *, dawn: bool = False, pace: Pace = CCD) -> TwilightRoom:
+def room(throughput: dict[FrameSpec, float], *, dawn: bool = False, pace: Pace = CCD) -> TwilightRoom:
     """A twilight of 0 to -10 deg in 40 minutes."""
 
     def sun_altitude_deg(when: datetime) -> float:
@@ -45,7 +51,7 @@ def room(throughput: dict[Light, float], *, dawn: bool = False, pace: Pace = CCD
     return TwilightRoom(window, sun_altitude_deg, Sky(throughput), LIMITS, pace)
 
 
-def rooms(throughput: dict[Light, float], pace: Pace = CCD) -> list[TwilightRoom]:
+def rooms(throughput: dict[FrameSpec, float], pace: Pace = CCD) -> list[TwilightRoom]:
     return [room(throughput, pace=pace), room(throughput, dawn=True, pace=pace)]
 
 
@@ -53,7 +59,7 @@ THREE = {L: 1.2, R: 0.0, HA: -3.1}
 
 
 def test_sets_are_halved_between_dusk_and_dawn_while_there_is_room() -> None:
-    asks = [Ask(light, 10, at_dawn=5) for light in THREE]
+    asks = [Ask(spec, 10, at_dawn=5) for spec in THREE]
     assert allocate(asks, rooms(THREE)) == [dict.fromkeys(THREE, 5)] * 2
 
 
@@ -78,23 +84,23 @@ def test_a_filter_that_no_exposure_suits_all_night_is_offered_all_the_same() -> 
 
 def test_one_set_is_left_whole_to_one_side_when_halves_would_cost_another() -> None:
     # Each twilight holds one whole set and a bit; two changes of the filter would not fit twice.
-    lights = {Light(f"F{number}"): 0.0 for number in range(2)}
+    lights = {flat(f"F{number}"): 0.0 for number in range(2)}
     slow = Pace(frame_s=12.0, wheel_s=300.0)
-    capacity = room(lights, pace=slow).most(Light("F0"), 1000, {})
-    asks = [Ask(light, capacity - 1, at_dawn=(capacity - 1) // 2) for light in lights]
+    capacity = room(lights, pace=slow).most(flat("F0"), 1000, {})
+    asks = [Ask(spec, capacity - 1, at_dawn=(capacity - 1) // 2) for spec in lights]
     dusk, dawn = allocate(asks, rooms(lights, pace=slow))
-    assert dusk == {Light("F0"): capacity - 1}
-    assert dawn == {Light("F1"): capacity - 1}
+    assert dusk == {flat("F0"): capacity - 1}
+    assert dawn == {flat("F1"): capacity - 1}
 
 
 def test_the_prediction_tells_when_each_filter_is_taken_and_how_long_it_exposes() -> None:
     dusk, dawn = rooms(THREE)
     counts = {L: 5, HA: 5}
     early, late = dusk.predicted(counts)
-    assert (early.light, late.light) == (HA, L)
+    assert (early.spec, late.spec) == (HA, L)
     assert early.end <= late.start
     assert LIMITS.min_exposure_s <= early.shortest_s < early.longest_s <= LIMITS.max_exposure_s
-    assert [one.light for one in dawn.predicted(counts)] == [L, HA]
+    assert [one.spec for one in dawn.predicted(counts)] == [L, HA]
 
 
 def test_a_predicted_exposure_collects_the_target_from_the_changing_sky() -> None:
@@ -107,7 +113,7 @@ def test_a_predicted_exposure_collects_the_target_from_the_changing_sky() -> Non
 
 names = st.lists(st.sampled_from("LRGBVIUHOS"), min_size=2, max_size=8, unique=True)
 skies = names.flatmap(
-    lambda found: st.fixed_dictionaries({Light(name): st.none() | st.floats(-6.0, 4.0) for name in found})
+    lambda found: st.fixed_dictionaries({flat(name): st.none() | st.floats(-6.0, 4.0) for name in found})
 )
 quotas = st.lists(st.integers(1, 120), min_size=8, max_size=8)
 paces = st.builds(Pace, st.sampled_from([1.0, 5.0, 12.0, 40.0]), st.sampled_from([0.0, 6.0, 60.0]))
@@ -117,32 +123,32 @@ twilights = st.sampled_from([(False,), (True,), (False, True)])
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(skies, quotas, paces, twilights)
 def test_any_night_is_spread_by_the_rules(sky, counts, pace, which) -> None:
-    known = {light: value for light, value in sky.items() if value is not None}
-    asks = [Ask(light, count, count // 2) for light, count in zip(sky, counts, strict=False)]
+    known = {spec: value for spec, value in sky.items() if value is not None}
+    asks = [Ask(spec, count, count // 2) for spec, count in zip(sky, counts, strict=False)]
 
     def night() -> list[TwilightRoom]:
         return [room(known, dawn=dawn, pace=pace) for dawn in which]
 
     found = allocate(asks, night())
-    got = {ask.light: sum(held.get(ask.light, 0) for held in found) for ask in asks}
+    got = {ask.spec: sum(held.get(ask.spec, 0) for held in found) for ask in asks}
     alone = {
-        ask.light: min(ask.count, sum(one.most(ask.light, ask.count, {}) for one in night())) for ask in asks
+        ask.spec: min(ask.count, sum(one.most(ask.spec, ask.count, {}) for one in night())) for ask in asks
     }
-    predictable = {light for light, most in alone.items() if most}
+    predictable = {spec for spec, most in alone.items() if most}
 
     # Never more than is missing, and the same again every time.
-    assert all(got[ask.light] <= ask.count for ask in asks)
+    assert all(got[ask.spec] <= ask.count for ask in asks)
     assert found == allocate(asks, night())
     # What is planned fits.
     for one, held in zip(night(), found, strict=True):
-        assert one.fits({light: count for light, count in held.items() if light in predictable})
+        assert one.fits({spec: count for spec, count in held.items() if spec in predictable})
     # What cannot be predicted is offered whole.
-    assert all(got[ask.light] == ask.count for ask in asks if ask.light not in predictable)
+    assert all(got[ask.spec] == ask.count for ask in asks if ask.spec not in predictable)
     # The stalest has all that the night holds for it; no fresher one takes its place.
-    stalest = next((ask.light for ask in asks if ask.light in predictable), None)
+    stalest = next((ask.spec for ask in asks if ask.spec in predictable), None)
     assert stalest is None or got[stalest] == alone[stalest]
     # Without the fresher ones, no set would become whole that is not whole with them.
     for number, ask in enumerate(asks):
         before = allocate(asks[: number + 1], night())
-        if got[ask.light] < ask.count:
-            assert sum(held.get(ask.light, 0) for held in before) < ask.count
+        if got[ask.spec] < ask.count:
+            assert sum(held.get(ask.spec, 0) for held in before) < ask.count

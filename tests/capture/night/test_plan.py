@@ -10,7 +10,8 @@ from capture.config import Config, RigConfig, parse_config
 from capture.errors import BadInput
 from capture.frame import FrameSpec, Kind
 from capture.night.needs import needs_of
-from capture.night.plan import due, next_change, plan_rig
+from capture.night.plan import RigPlan, SkyKnown, due, next_change, plan_rig
+from capture.night.twilight import Limits, Pace
 from capture.site import Site
 from capture.store.needs import Missing, Need
 
@@ -65,9 +66,66 @@ def test_a_full_night_is_dusk_then_bias_and_darks_then_dawn(rig: RigConfig) -> N
 
 
 def test_half_of_every_flat_set_is_left_to_dawn_and_dawn_takes_all_that_is_missing(rig: RigConfig) -> None:
-    blocks = {block.key: block for block in plan_rig(SITE, NIGHT, rig, everything_missing(rig)).blocks}
+    missing = everything_missing(rig)
+    blocks = {block.key: block for block in plan_rig(SITE, NIGHT, rig, missing).blocks}
     assert [want.count for want in blocks["dusk"].wants] == [5, 5, 5]
-    assert [want.count for want in blocks["dawn"].wants] == [10, 10, 10]
+    assert [want.count for want in blocks["dawn"].wants] == [5, 5, 5]
+    late = plan_rig(SITE, NIGHT, rig, missing, now=blocks["dusk"].window.end)
+    flats = [block for block in late.blocks if block.sequence == "sky_flats"]
+    assert [block.key for block in flats] == ["dawn"]
+    assert [want.count for want in flats[0].wants] == [10, 10, 10]
+
+
+def flat(name: str) -> FrameSpec:
+    return FrameSpec(Kind.FLAT, filter=name)
+
+
+def lacking(name: str, have: int, stale_days: float | None, count: int = 10) -> Missing:
+    since = None if stale_days is None else SITE.night_span(NIGHT).start - timedelta(days=stale_days)
+    return Missing(Need("T1", flat(name), count, 14.0), have, since)
+
+
+def dusk_order(plan: RigPlan) -> list[tuple[str | None, int]]:
+    return [(want.spec.filter, want.count) for want in plan.blocks[0].wants]
+
+
+def test_flats_go_from_the_stalest_on_those_never_held_first(rig: RigConfig) -> None:
+    missing = [lacking("R", 0, 1.0), lacking("G", 6, None), lacking("B", 0, 8.0), lacking("L", 2, None)]
+    plan = plan_rig(SITE, NIGHT, rig, missing)
+    assert [name for name, _ in dusk_order(plan)] == ["L", "B", "R"]
+    assert [want.spec.filter for want in plan.blocks[1].wants] == ["L", "G", "B", "R"]
+
+
+def test_what_an_operator_ordered_comes_first_and_whole_at_dusk(rig: RigConfig) -> None:
+    missing = [lacking("R", 0, None), lacking("L", 5, 3.0)]
+    ordered = [lacking("L", 0, None, count=3), lacking("Ha", 0, None, count=4)]
+    plan = plan_rig(SITE, NIGHT, rig, missing, ordered=ordered)
+    # L is due as well, with more than was ordered: one set of the larger count, never both.
+    assert dusk_order(plan) == [("L", 5), ("Ha", 4), ("R", 5)]
+
+
+class Dim:
+    """A sky that only Ha can use, and that for a few frames of 60 s."""
+
+    def log_rate(self, spec: FrameSpec, sun_altitude_deg):
+        return 10.3 + 1.15 * sun_altitude_deg + {"Ha": 0.0, "SII": 0.0, "L": 60.0}[spec.filter or ""]
+
+
+def test_flats_that_the_night_has_no_room_for_are_left_to_the_coming_nights(rig: RigConfig) -> None:
+    sky = SkyKnown(Dim(), Limits(30000.0, 20.0, 60.0), Pace(120.0, 10.0))
+    missing = [lacking("SII", 0, 1.0), lacking("Ha", 0, 2.0), lacking("L", 0, 3.0)]
+    plan = plan_rig(SITE, NIGHT, rig, missing, sky=sky)
+    taken: dict[str | None, int] = {}
+    for block in plan.blocks:
+        for want in block.wants:
+            taken[want.spec.filter] = taken.get(want.spec.filter, 0) + want.count
+    left = {want.spec.filter: want.count for want in plan.left}
+    # L has no exposure at all by what is known; it is offered, as what is known may be wrong.
+    assert taken["L"] == 10
+    assert taken["Ha"] > taken.get("SII", 0)
+    assert taken.get("SII", 0) + left["SII"] == 10
+    predicted = {one.spec.filter for block in plan.blocks for one in block.predicted}
+    assert predicted == {name for name in ("Ha", "SII") if name in taken}
 
 
 def test_what_is_held_is_not_planned_again(rig: RigConfig) -> None:

@@ -1,0 +1,123 @@
+"""Tonight and the coming nights of a rig, from its config and the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from capture.config import RigConfig
+from capture.frame import FrameSpec, Kind
+from capture.night.learning import History, history_of, sky_known
+from capture.night.needs import SpecOf, flat_dark_needs, needs_of, order_needs
+from capture.night.plan import Block, RigPlan, SkyKnown, plan_rig
+from capture.site import Site
+from capture.store.catalogue import Catalogue
+from capture.store.needs import Holding, Missing
+from sequences.job import Want
+
+# A set that ages out in the course of a night is due in it.
+_NIGHT_AFTER_NOON = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """All that a rig's plans are made from. `ordered`: by night what an operator ordered, as `notes` tell."""
+
+    site: Site
+    config: RigConfig
+    holdings: tuple[Holding, ...]
+    ordered: Mapping[date, tuple[Holding, ...]]
+    notes: Mapping[date, tuple[str, ...]]
+    history: History
+    sky: SkyKnown
+
+
+def ground_of(
+    catalogue: Catalogue,
+    site: Site,
+    config: RigConfig,
+    wheel: Sequence[str],
+    spec_of: SpecOf,
+    nights: Sequence[date],
+    now: datetime,
+) -> Ground:
+    """Ask the catalogue for all that plans of `nights` need.
+
+    Raises BadInput for a filter of the config that the wheel lacks.
+    """
+    needs = needs_of(config, wheel, spec_of)
+    if config.flats.flat_darks:
+        needs += flat_dark_needs(config, catalogue, needs, now)
+    ordered: dict[date, tuple[Holding, ...]] = {}
+    notes: dict[date, tuple[str, ...]] = {}
+    for night in nights:
+        order = catalogue.told.order(config.name, night)
+        if order is not None:
+            wanted, refused = order_needs(order, config, wheel, spec_of)
+            ordered[night] = tuple(catalogue.held(wanted))
+            notes[night] = (f"ordered by {order.who}: {order}", *refused)
+    history = history_of(catalogue, config.name, spec_of(Kind.FLAT, 0.0, None), now)
+    holdings = tuple(catalogue.held(needs))
+    return Ground(site, config, holdings, ordered, notes, history, sky_known(history, config.flats))
+
+
+def plan_on(ground: Ground, night: date, now: datetime, when: datetime | None = None) -> RigPlan:
+    """The plan of one night over what is left of it at `now`; of what misses `when`, by default at `now`."""
+    at = when or now
+    plan = plan_rig(
+        ground.site,
+        night,
+        ground.config,
+        _missing(ground.holdings, at),
+        ordered=_missing(ground.ordered.get(night, ()), at),
+        sky=ground.sky,
+        now=now,
+    )
+    return replace(plan, notes=plan.notes + ground.notes.get(night, ()))
+
+
+def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list[RigPlan]:
+    """The plans of consecutive nights, if each takes what it plans and as the predictions have it.
+
+    Bias and darks only as far as the night has time for them.
+    """
+    plans = []
+    for night in nights:
+        span = ground.site.night_span(night)
+        when = max(now, span.start + _NIGHT_AFTER_NOON)
+        plan = plan_on(ground, night, now, when)
+        blocks = _within_the_dark(plan.blocks, ground.sky.pace.frame_s, now)
+        plan = replace(plan, blocks=blocks)
+        plans.append(plan)
+        taken: dict[FrameSpec, int] = {}
+        for block in blocks:
+            for want in block.wants:
+                taken[want.spec] = taken.get(want.spec, 0) + want.count
+        holdings = tuple(held.after(when, taken.get(held.need.spec, 0)) for held in ground.holdings)
+        ground = replace(ground, holdings=holdings)
+    return plans
+
+
+def _missing(holdings: Sequence[Holding], when: datetime) -> list[Missing]:
+    return [missing for held in holdings if (missing := held.missing(when)) is not None]
+
+
+def _within_the_dark(blocks: Sequence[Block], frame_s: float, now: datetime) -> tuple[Block, ...]:
+    """The blocks with as many bias and dark frames as their common window has time for."""
+    kept = []
+    spent_s = 0.0
+    for block in blocks:
+        if block.needs_dark:
+            wants = []
+            left_s = (block.window.end - max(now, block.window.start)).total_seconds() - spent_s
+            for want in block.wants:
+                each_s = want.spec.exposure_s + frame_s
+                count = min(want.count, max(0, int(left_s / each_s)))
+                left_s -= count * each_s
+                spent_s += count * each_s
+                wants += [Want(want.spec, count)] if count else []
+            block = replace(block, wants=tuple(wants))  # noqa: PLW2901
+        if block.wants:
+            kept.append(block)
+    return tuple(kept)
