@@ -38,6 +38,9 @@ _COLUMNS = {
 def main() -> None:
     """Play, print the table, write the files."""
     arguments = _arguments()
+    # The workers share the cores: none is to start threads of its own for a matrix of nine rows.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     number = arguments.twilights or (
         _QUICK if arguments.quick else _FINAL if arguments.final else _DEVELOPMENT
     )

@@ -82,7 +82,7 @@ def run(tasks: Sequence[Task], workers: int, told: Callable[[int], None] = lambd
     """Play all tasks, in their order; `told` hears how many are done."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         played = []
-        for done in pool.map(play, tasks, chunksize=4):
+        for done in pool.map(play, tasks, chunksize=1):
             played.append(done)
             told(len(played))
         return played
