@@ -23,8 +23,9 @@ _TURN_COLUMNS = 512
 _THREADS = 2
 # Enough that neither encoder waits for the disk's thread, which is behind by one band.
 _BANDS_AHEAD = 5
-# So many 64 bit words of four pixels can be summed before a sum of single pixels leaves 32 bits.
-_WORDS_AT_ONCE = 65_536
+# So many pixels can be summed, four at once, before a sum of single pixels leaves 32 bits.
+_LONGEST_LINE = 4 * 65_536
+_SUMMED_BYTES = 800_000
 _32_BITS = 0xFFFFFFFF
 # The bytes that flip the top bit of a stored pixel: subtracting BZERO 32768, which cannot overflow.
 _STORED_TOP_BIT = np.frombuffer(b"\x80\x00", np.uint16)[0]
@@ -78,10 +79,10 @@ class DataUnit:
         """Its FITS checksum, the ones' complement sum of its 32 bit words, before any band is asked for."""
         lines = self._pixels.T
         columns, rows = lines.shape
-        if lines.dtype == np.uint16 and columns % 2 == 0 and rows <= 4 * _WORDS_AT_ONCE:
+        if lines.dtype == np.uint16 and columns % 2 == 0 and rows <= _LONGEST_LINE:
             # Pixels of even columns are the high halves of words, those of odd ones the low halves.
-            halves = lines.view(np.uint16)
-            return _fold((_sum_of_stored(halves[0::2]) << 16) + _sum_of_stored(halves[1::2]))
+            sums = _sums_of_stored(lines.view(np.uint16))
+            return _fold((int(sums[0::2].sum()) << 16) + int(sums[1::2].sum()))
         buffer = np.empty(self._buffer_bytes, np.uint8)
         starts = range(0, rows, self._band_rows)
         return _fold(
@@ -114,28 +115,28 @@ def ones_complement_sum(data: Bytes) -> int:
     return _fold(_sum_of_words(data))
 
 
-def _sum_of_stored(lines: NDArray[np.uint16]) -> int:
-    """The sum of the pixels of `lines` [any, pixels] as they are stored, each as 16 bits without a sign.
+def _sums_of_stored(lines: NDArray[np.uint16]) -> NDArray[np.uint64]:
+    """For each of `lines`, [lines, pixels], the sum of its pixels as stored: 16 bits without a sign each.
 
     Four pixels go into one 64 bit addition, the fastest that there is. Their sum wraps; but the sum of every
     second pixel is taken apart, exactly, and with that subtracted the others' sums fit.
     """
-    pixels = lines.shape[1]
+    count, pixels = lines.shape
     words = -(-pixels // 4)
-    at_once = max(1, _WORDS_AT_ONCE // words)
+    at_once = max(1, _SUMMED_BYTES // (8 * words))
     stored = np.zeros((at_once, 4 * words), np.uint16)
     seconds = np.empty((at_once, 2 * words), np.uint32)
-    total = 0
-    for first in range(0, len(lines), at_once):
+    rest, apart = np.empty((2, count), np.uint64)
+    for first in range(0, count, at_once):
         part = lines[first : first + at_once]
-        count = len(part)
-        np.bitwise_xor(part, np.uint16(0x8000), out=stored[:count, :pixels])
-        np.right_shift(stored[:count].view(np.uint32), np.uint32(16), out=seconds[:count])
-        every = int(stored[:count].view(np.uint64).sum())
-        apart = int(seconds[:count].view(np.uint64).sum())
-        rest = (every - (apart << 16)) % (1 << 64)
-        total += (apart & _32_BITS) + (apart >> 32) + (rest & _32_BITS) + (rest >> 32)
-    return total
+        here, beside = stored[: len(part)], seconds[: len(part)]
+        np.bitwise_xor(part, np.uint16(0x8000), out=here[:, :pixels])
+        np.right_shift(here.view(np.uint32), np.uint32(16), out=beside)
+        here.view(np.uint64).sum(axis=1, out=rest[first : first + at_once])
+        beside.view(np.uint64).sum(axis=1, out=apart[first : first + at_once])
+    rest -= apart << np.uint64(16)
+    low, high = np.uint64(_32_BITS), np.uint64(32)
+    return (rest & low) + (rest >> high) + (apart & low) + (apart >> high)
 
 
 def _sum_of_words(data: Bytes) -> int:
