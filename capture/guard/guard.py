@@ -42,7 +42,6 @@ class Guard:
         self._operates = config.mode == "operate"
         self._shutter = Shutter(dome, config.move_deadline_s, clock, journal)
         self._safety = safety
-        self._mounts = mounts
         self._clock = clock
         self._journal = journal
         self._wake = clock.signal()
@@ -52,8 +51,7 @@ class Guard:
         self._fault: str | None = None
         # What is under way: the roof's next state, from the order to park on until it is there.
         self._goal: RoofState | None = None
-        self._parking: Parking | None = None
-        self._ended_parking: Parking | None = None
+        self._parking = Parking(mounts, config.park_deadline_s, clock, journal, self._wake)
         self._stays_open = False
         self._stop_by: float | None = None
         self._clock_zero = clock.now() - timedelta(seconds=clock.monotonic())
@@ -76,6 +74,8 @@ class Guard:
 
     def stop(self) -> None:
         """End `run` once the roof, where it is ours to move, is shut, or has had twice its time for that."""
+        if self._stop_by is not None:
+            return
         config = self._config
         longest_s = config.park_deadline_s + 2 * config.move_deadline_s + 30.0
         self._stop_by = self._clock.monotonic() + longest_s
@@ -93,13 +93,11 @@ class Guard:
                 spent_s = self._clock.monotonic() - begun
                 self._wake.wait(max(0.1, self._period_s() - spent_s))
         finally:
-            self._end_parking()
-            if self._ended_parking is not None:
-                self._ended_parking.join()
+            self._parking.close()
 
     def _period_s(self) -> float:
         in_doubt = self._safety.in_doubt or self._shutter.in_doubt
-        moving = self._goal is not None or self._parking is not None
+        moving = self._goal is not None or self._parking.is_on
         longest_s = _STEP_IN_MOTION_S if moving or in_doubt else _STEP_AT_REST_S
         return min(longest_s, self._config.poll_s)
 
@@ -138,7 +136,8 @@ class Guard:
             self._see_to_open(roof)
         else:
             self._see_to_shut(roof, before)
-        self._see_to_parking()
+        if not self._roof_waits_for_mounts():
+            self._parking.end_when_over()
         # From the order to park on the roof is no longer open to anybody.
         opens_at = None if self._fault else opens_at
         self._desk.publish(self._shown(self._shutter.state), reasons, opens_at, self._fault, self._holders)
@@ -167,7 +166,7 @@ class Guard:
     def _see_to_open(self, roof: RoofState) -> None:
         shutter = self._shutter
         if roof is RoofState.OPEN:
-            self._end_parking()
+            self._parking.end()
             self._rest()
             return
         self._goal = RoofState.OPEN
@@ -180,10 +179,10 @@ class Guard:
             shutter.adopt(RoofState.OPEN)
         elif self._is_clear("parking the mounts before the roof opens"):
             self._journal.say("roof", "command", f"opening the roof for {', '.join(self._holders)}")
-            self._end_parking()
+            self._parking.end()
             shutter.order(RoofState.OPEN)
-        elif self._is_overdue():
-            self._latch("a mount did not park, and the roof would open onto it")
+        elif self._parking.is_overdue():
+            self._latch(f"{self._parking.why_not()}, and the roof would open onto it")
 
     def _see_to_shut(self, roof: RoofState, before: RoofState) -> None:
         shutter = self._shutter
@@ -205,20 +204,18 @@ class Guard:
             shutter.adopt(RoofState.SHUT)
         elif clear:
             self._order_shut()
-        elif self._is_overdue():
+        elif self._parking.is_overdue():
             if self._config.if_park_fails == "close":
-                self._journal.say(
-                    "roof", "alarm", f"{self._unparked()} did not park; the roof closes all the same"
-                )
+                self._journal.say("roof", "alarm", f"{self._parking.why_not()}; the roof closes all the same")
                 self._order_shut()
             elif not self._stays_open:
                 # Should they park after all, the roof closes then.
                 self._stays_open = True
-                self._latch(f"{self._unparked()} did not park, and the config says to stay open then")
+                self._latch(f"{self._parking.why_not()}, and the config says to stay open then")
 
     def _order_shut(self) -> None:
         if not self._config.clears_mounts:
-            self._end_parking()
+            self._parking.end()
         self._shutter.order(RoofState.SHUT)
 
     def _see_to_mounts(self, roof: RoofState, *, danger: bool) -> None:
@@ -228,46 +225,20 @@ class Guard:
             self._goal = None
         elif not danger and roof not in _LEAVING:
             self._goal = None
-            self._end_parking()
+            self._parking.end()
         elif self._goal is None:
             self._goal = RoofState.SHUT
-            self._start_parking("parking the mounts")
-
-    def _start_parking(self, why: str) -> Parking:
-        if self._parking is None:
-            self._journal.say("roof", "command", why)
-            self._parking = Parking(self._mounts, self._clock, self._journal, self._wake)
-        return self._parking
-
-    def _end_parking(self) -> None:
-        if self._parking is not None:
-            self._parking.end()
-            self._ended_parking, self._parking = self._parking, None
+            self._parking.begin("parking the mounts")
 
     def _is_clear(self, why: str) -> bool:
         """Whether no mount stands in the roof's way; a roof that clears them closes while they park."""
-        if self._config.clears_mounts and self._goal is RoofState.OPEN:
-            return True
-        parking = self._start_parking(why)
-        return self._config.clears_mounts or not parking.not_parked()
+        if not (self._config.clears_mounts and self._goal is RoofState.OPEN):
+            self._parking.begin(why)
+        return self._config.clears_mounts or self._parking.is_done()
 
-    def _is_overdue(self) -> bool:
-        return self._parking is not None and self._parking.lasts_longer_than(self._config.park_deadline_s)
-
-    def _unparked(self) -> str:
-        return "" if self._parking is None else "the mount of " + " and ".join(self._parking.not_parked())
-
-    def _see_to_parking(self) -> None:
-        """Where the roof does not wait for the mounts, end it when they are parked or had their time."""
-        roof_waits = self._operates and self._goal is not None and self._shutter.ordered is None
-        if self._parking is None or (roof_waits and not self._config.clears_mounts):
-            return
-        unparked = bool(self._parking.not_parked())
-        if unparked and not self._is_overdue():
-            return
-        if unparked:
-            self._journal.say("roof", "alarm", f"{self._unparked()} did not park")
-        self._end_parking()
+    def _roof_waits_for_mounts(self) -> bool:
+        under_way = self._operates and self._goal is not None and self._shutter.ordered is None
+        return under_way and not self._config.clears_mounts
 
     def _rest(self) -> None:
         self._goal = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import asin, cos, degrees, radians, sin, sqrt
 
 from capture.alpaca.devices import Telescope, optional
-from capture.clock import Clock, Signal
+from capture.clock import Clock, Signal, Worker
 from capture.errors import DeviceError
 from capture.guard.orders import Order, reconnect_if_lost
 from capture.journal import Journal
@@ -21,38 +21,84 @@ _RANK = 11
 
 
 class Parking:
-    """Every mount is told to park, also one that says it is parked, and watched until `end`.
+    """Between `begin` and `end` every mount is told to park, also one that says it is parked, and watched.
 
     `mounts`: by rig name. `news` is set whenever a mount is found parked.
     """
 
-    def __init__(self, mounts: dict[str, Telescope], clock: Clock, journal: Journal, news: Signal) -> None:
+    def __init__(
+        self,
+        mounts: dict[str, Telescope],
+        deadline_s: float,
+        clock: Clock,
+        journal: Journal,
+        news: Signal,
+    ) -> None:
+        self._mounts = mounts
+        self._deadline_s = deadline_s
         self._clock = clock
-        self._begun = clock.monotonic()
-        self._over = clock.signal()
-        self._watches = {
-            rig: _Watch(rig, mount, clock, journal, news, self._over) for rig, mount in mounts.items()
-        }
-        self._workers = [
-            clock.spawn(watch.run, f"parking {rig}", _RANK) for rig, watch in self._watches.items()
+        self._journal = journal
+        self._news = news
+        self._watches: list[_Watch] = []
+        self._workers: list[Worker] = []
+        self._over: Signal | None = None
+        self._begun_at = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has begun and not been ended."""
+        return self._over is not None
+
+    def begin(self, why: str) -> None:
+        """Park them all, unless that is on already."""
+        if self._over is not None:
+            return
+        self._journal.say("roof", "command", why)
+        self._begun_at = self._clock.monotonic()
+        over = self._over = self._clock.signal()
+        self._watches = [
+            _Watch(rig, mount, self._clock, self._journal, self._news, over)
+            for rig, mount in self._mounts.items()
+        ]
+        # Those of an earlier time may still wait for an answer; they command nothing any more.
+        self._workers = [worker for worker in self._workers if not worker.done.is_set()]
+        self._workers += [
+            self._clock.spawn(watch.run, f"parking {watch.rig}", _RANK) for watch in self._watches
         ]
 
-    def not_parked(self) -> tuple[str, ...]:
-        """The rigs whose mount is not seen to be parked now; asks no device."""
-        return tuple(rig for rig, watch in self._watches.items() if not watch.is_parked())
-
-    def lasts_longer_than(self, seconds: float) -> bool:
-        """Whether it began longer ago."""
-        return self._clock.monotonic() - self._begun > seconds
-
     def end(self) -> None:
-        """Command and watch no longer; what has been begun goes on."""
-        self._over.set()
+        """Command and watch no longer; a mount that is on its way goes on."""
+        if self._over is not None:
+            self._over.set()
+            self._over = None
 
-    def join(self) -> None:
-        """Wait until no worker is in a call any more; after `end`."""
+    def close(self) -> None:
+        """End, and wait until no worker is in a call any more."""
+        self.end()
         for worker in self._workers:
             worker.join()
+
+    def is_done(self) -> bool:
+        """Whether every mount is seen to be parked now; asks no device."""
+        return self.is_on and not self._unparked()
+
+    def is_overdue(self) -> bool:
+        """Whether it has lasted longer than it may."""
+        return self.is_on and self._clock.monotonic() - self._begun_at > self._deadline_s
+
+    def end_when_over(self) -> None:
+        """End it when all are parked, or have had their time; a person is told of the latter."""
+        if self.is_overdue() and not self.is_done():
+            self._journal.say("roof", "alarm", self.why_not())
+        if self.is_overdue() or self.is_done():
+            self.end()
+
+    def why_not(self) -> str:
+        """One clause: whose mount did not park."""
+        return f"the mount of {' and '.join(self._unparked())} did not park"
+
+    def _unparked(self) -> list[str]:
+        return [watch.rig for watch in self._watches if not watch.is_parked()]
 
 
 class _Watch:
@@ -61,7 +107,7 @@ class _Watch:
     def __init__(
         self, rig: str, mount: Telescope, clock: Clock, journal: Journal, news: Signal, over: Signal
     ) -> None:
-        self._rig = rig
+        self.rig = rig
         self._mount = mount
         self._clock = clock
         self._journal = journal
@@ -111,7 +157,7 @@ class _Watch:
         """Tell a person, once: a mount that is away is asked every second."""
         if self._complaint != what:
             self._complaint = what
-            self._journal.say("roof", "alarm", f"the mount of {self._rig} {what}: {error}")
+            self._journal.say("roof", "alarm", f"the mount of {self.rig} {what}: {error}")
 
 
 def _apart_deg(one: tuple[float, float] | None, other: tuple[float, float] | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from capture.alpaca.devices import ObservingConditions, SafetyMonitor, optional
 from capture.errors import DeviceError
@@ -58,7 +59,14 @@ def _monitor_question(monitor: SafetyMonitor) -> Callable[[], str | None]:
         word = monitor.IsSafe
         if word is True:
             return None
-        return "the safety monitor says unsafe" if word is False else f"the safety monitor said {word!r}"
+        if word is not False:
+            return f"the safety monitor said {word!r}"
+        # A driver that was restarted says no more than that; whatever comes of asking, it is not safe.
+        with suppress(DeviceError):
+            if monitor.Connected is False:
+                monitor.Connect()
+                return "the safety monitor is not connected"
+        return "the safety monitor says unsafe"
 
     return ask
 

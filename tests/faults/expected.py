@@ -84,9 +84,8 @@ _EVENINGS: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
     ("PUT", "closeshutter"): (SURVIVES, {}),
     ("GET", "atpark"): (SURVIVES, {}),
 }
-# (member, kind, onset) of what the guard does not find out: a mount that claims to be parked where it points
-# at the sky. The roof closes onto it.
-LIES = {("atpark", "stuck", "first")}
+# Answers to a command that say that it did not start: the guard sends its close again soon.
+REFUSALS = ("error", "http_400", "redirect")
 
 
 def evening_of(call: Call, kind: str, onset: str) -> frozenset[str]:

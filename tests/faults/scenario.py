@@ -9,13 +9,11 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Signal, SimulatedClock
 from capture.config import Config, parse_config
 from capture.errors import BadInput, DeviceError, Interrupted, NightcalError
 from capture.frame import Kind
-from capture.guard.guard import Guard
-from capture.guard.safety import Safety
+from capture.guard.wiring import guarding
 from capture.journal import Entry, Journal
 from capture.rig.rig import Rig
 from simulators import Fault, Observatory, demo_settings, serve
@@ -76,7 +74,9 @@ def _live(
     begun = clock.monotonic()
     with ExitStack() as stack:
         try:
-            guard = _guard(config, clock, journal, stack)
+            mounts = {rig.name: rig.telescope for rig in config.rig if rig.telescope}
+            assert config.roof is not None
+            guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
         except DeviceError as error:
             evening.outcome, evening.error, evening.took_s = DOES_NOT_BEGIN, error, clock.monotonic() - begun
             evening.struck = observatory.faults.struck(fault) if fault else 0
@@ -84,7 +84,6 @@ def _live(
         rigs = [Rig(rig, config.site.site(), guard, clock, journal) for rig in config.rig]
         for rig in rigs:
             stack.callback(rig.disconnect)
-        guarding = clock.spawn(guard.run, "guard", rank=10)
         ended = clock.signal()
         beside = clock.spawn(lambda: _bias_until(rigs[1], clock, ended, evening), "T2", rank=21)
         working = clock.spawn(lambda: _dark_and_flats(rigs[0], clock, evening), "T1", rank=20)
@@ -98,22 +97,9 @@ def _live(
         evening.struck = observatory.faults.struck(fault) if fault else 0
         observatory.faults.clear()
         mended = clock.monotonic()
-        guarding.join()
+        stack.close()
         evening.mended_s = clock.monotonic() - mended
         evening.fault = guard.report().fault
-
-
-def _guard(config: Config, clock: SimulatedClock, journal: Journal, stack: ExitStack) -> Guard:
-    roof = config.roof
-    assert roof is not None
-    assert roof.observing_conditions is not None
-    dome, weather = Dome(roof.dome), ObservingConditions(roof.observing_conditions)
-    monitors = [SafetyMonitor(address) for address in roof.safety_monitors]
-    mounts = {rig.name: Telescope(rig.telescope) for rig in config.rig if rig.telescope}
-    for device in (dome, *monitors, *mounts.values(), weather):
-        stack.callback(device.close)
-        device.open(clock)
-    return Guard(roof, dome, Safety(monitors, weather), mounts, clock, journal)
 
 
 def _dark_and_flats(rig: Rig, clock: SimulatedClock, evening: Evening) -> None:

@@ -13,7 +13,7 @@ from tests.faults.expected import (
     DOES_NOT_BEGIN,
     GIVEN_UP,
     INTERRUPTED,
-    LIES,
+    REFUSALS,
     SURVIVES,
     evening_of,
     table_of,
@@ -28,8 +28,9 @@ ONSETS = ("first", "later")
 LONGEST_S = 1800.0 + WINDOW.total_seconds() + 600.0
 # T2's camera reads out in 10 s.
 NEIGHBOURS_FRAME_S = 12.0
-# Close is sent again only after this.
+# Close is sent again only after this, or where it was refused.
 ROOF_DEADLINE_S = 300.0
+REFUSED_CLOSE_S = 5.0
 
 
 def cases() -> Iterator[Any]:
@@ -61,8 +62,11 @@ def test_a_fault_costs_its_own_rig_or_the_evening_and_nothing_else(
         assert evening.neighbours_slowest_s < NEIGHBOURS_FRAME_S
     if evening.outcome != DOES_NOT_BEGIN:
         assert evening.ends_shut or evening.fault, "open, and no person is told"
-    assert bool(evening.collisions) == ((call.member, kind, onset) in LIES)
-    assert evening.times("dome/0", "closeshutter") <= 2 + (evening.took_s + MENDED_AFTER_S) // ROOF_DEADLINE_S
+    assert evening.collisions == 0
+    between_s = (
+        REFUSED_CLOSE_S if (call.member, kind in REFUSALS) == ("closeshutter", True) else ROOF_DEADLINE_S
+    )
+    assert evening.times("dome/0", "closeshutter") <= 2 + (evening.took_s + MENDED_AFTER_S) // between_s
     if (call.member, onset) == ("issafe", "first") and evening.outcome == INTERRUPTED:
         assert evening.times("dome/0", "openshutter") == 0
     record_property("fault outcome", f"evening {evening.outcome}")

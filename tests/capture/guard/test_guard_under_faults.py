@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from capture.clock import SimulatedClock
 from capture.guard.client import RoofState
-from simulators import Fault, Observatory, ObservatorySettings
+from simulators import Fault, Observatory
 from tests.capture.guard.bench import Bench
 from tests.conftest import DUSK
 from tests.wire import Wire
