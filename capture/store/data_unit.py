@@ -136,7 +136,8 @@ def _sums_of_stored(lines: NDArray[np.uint16]) -> NDArray[np.uint64]:
         beside.view(np.uint64).sum(axis=1, out=apart[first : first + at_once])
     rest -= apart << np.uint64(16)
     low, high = np.uint64(_32_BITS), np.uint64(32)
-    return (rest & low) + (rest >> high) + (apart & low) + (apart >> high)
+    sums: NDArray[np.uint64] = (rest & low) + (rest >> high) + (apart & low) + (apart >> high)
+    return sums
 
 
 def _sum_of_words(data: Bytes) -> int:
