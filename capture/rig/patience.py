@@ -11,6 +11,8 @@ from capture.errors import DeviceTimeout, Stopped
 
 _LONGEST_STEP_S = 5.0
 _FIRST_POLL_S = 0.02
+# Where the time was foretold, the first looks follow each other closely.
+_FIRST_POLL_EXPECTED_S = 0.005
 _SLOWEST_POLL_S = 1.0
 # Shorter steps would be lost in the rounding of a float's seconds, and time would not move.
 _SHORTEST_STEP_S = 0.001
@@ -95,7 +97,7 @@ class Patience:
         """
         clock = self._clock
         start = clock.monotonic()
-        interval_s = poll_s or _FIRST_POLL_S
+        interval_s = poll_s or (_FIRST_POLL_EXPECTED_S if expected_s else _FIRST_POLL_S)
         with self._shown(what, expected_s):
             while True:
                 self.wake.clear()

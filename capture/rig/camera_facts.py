@@ -1,0 +1,97 @@
+"""What a camera says of itself, believed only as far as it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import TypeVar
+
+from capture.alpaca.devices import Camera, CameraStates, SensorType, optional
+from capture.errors import DeviceError, DeviceTimeout, DeviceUnreachable
+
+T = TypeVar("T")
+
+BUSY = (
+    CameraStates.cameraWaiting,
+    CameraStates.cameraExposing,
+    CameraStates.cameraReading,
+    CameraStates.cameraDownload,
+)
+_LARGEST_SENSOR_PX = 1 << 30
+_BAYER_PATTERNS = {SensorType.RGGB: "RGGB"}
+
+
+@dataclass(frozen=True)
+class CameraFacts:
+    """What the camera says of itself once; sizes in unbinned pixels."""
+
+    name: str
+    width_px: int
+    height_px: int
+    saturation_adu: float
+    electrons_per_adu: float | None
+    pixel_size_um: tuple[float, float] | None
+    exposure_min_s: float
+    exposure_max_s: float
+    bayer_pattern: str | None
+    bayer_offset_px: tuple[int, int]
+    can_cool: bool
+    readout_modes: tuple[str, ...]
+    gain: int | None
+    offset: int | None
+
+
+def read_facts(rig: str, camera: Camera) -> CameraFacts:
+    """Ask a connected camera what it is. Raises DeviceError, also for a sensor of no sensible size."""
+    sizes = optional(lambda: (float(camera.PixelSizeX), float(camera.PixelSizeY)))
+    color = optional(lambda: SensorType(camera.SensorType))
+    electrons = positive(optional(lambda: float(camera.ElectronsPerADU)))
+    # A converter that clips before the well does is the limit that flats must keep below.
+    full_well = positive(optional(lambda: float(camera.FullWellCapacity)))
+    limits = [positive(float(camera.MaxADU)) or 65535.0]
+    if electrons and full_well:
+        limits.append(full_well / electrons)
+    facts = CameraFacts(
+        name=str(optional(lambda: camera.Name) or f"camera {camera.device_number}"),
+        width_px=int(camera.CameraXSize),
+        height_px=int(camera.CameraYSize),
+        saturation_adu=min(limits),
+        electrons_per_adu=electrons,
+        pixel_size_um=sizes if sizes is not None and all(map(positive, sizes)) else None,
+        exposure_min_s=positive(optional(lambda: float(camera.ExposureMin))) or 0.0,
+        exposure_max_s=positive(optional(lambda: float(camera.ExposureMax))) or 3600.0,
+        bayer_pattern=_BAYER_PATTERNS.get(color) if color is not None else None,
+        bayer_offset_px=(
+            int(optional(lambda: camera.BayerOffsetX) or 0),
+            int(optional(lambda: camera.BayerOffsetY) or 0),
+        ),
+        can_cool=bool(optional(lambda: camera.CanSetCCDTemperature)),
+        readout_modes=tuple(optional(lambda: camera.ReadoutModes) or ()),
+        gain=optional(lambda: camera.Gain),
+        offset=optional(lambda: camera.Offset),
+    )
+    width_px, height_px = facts.width_px, facts.height_px
+    if min(width_px, height_px) < 1 or width_px * height_px > _LARGEST_SENSOR_PX:
+        raise DeviceError(f"{rig}: the camera claims a sensor of {width_px} x {height_px} pixels")
+    return facts
+
+
+def told(read: Callable[[], T]) -> T | None:
+    """What the device says, None where it refuses or talks nonsense: no frame is lost over a footnote."""
+    try:
+        return read()
+    except (DeviceTimeout, DeviceUnreachable):
+        raise
+    except DeviceError:
+        return None
+
+
+def positive(value: float | None) -> float | None:
+    """`value` where it is a number above 0, None otherwise."""
+    return value if value is not None and isfinite(value) and value > 0 else None
+
+
+def word(state: CameraStates) -> str:
+    """A state's name for the operator."""
+    return str(state.name).removeprefix("camera").lower()
