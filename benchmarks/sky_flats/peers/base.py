@@ -20,6 +20,8 @@ from benchmarks.sky_flats.cameras import CameraKind
 from benchmarks.sky_flats.truth import Array, Faults, Twilight
 from sequences.flat_controller import Action, Expose, Measurement, Probe, Stop, Wait
 
+_SLOW_DOWNLOAD_S = 5.0
+
 Law = Generator[Action, Measurement | None, None]
 Frame = Generator[Action, Measurement | None, Measurement]
 
@@ -94,6 +96,11 @@ class Peer(ABC):
     def raw_adu(self, measurement: Measurement) -> float:
         """The level with its bias."""
         return measurement.level_adu + self.camera.bias_adu
+
+    @property
+    def slow(self) -> bool:
+        """Whether the camera's download is what an operator would call slow."""
+        return self.camera.download_s > _SLOW_DOWNLOAD_S
 
     @property
     def raw_target_adu(self) -> float:

