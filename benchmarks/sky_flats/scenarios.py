@@ -38,6 +38,7 @@ class Configuration:
 CONFIGURATIONS: Mapping[str, Configuration] = {
     "ccd_lrgbsho_10": Configuration(CCD, LRGBSHO, 10),
     "ccd_lrgbsho_20": Configuration(CCD, LRGBSHO, 20),
+    "ccd_lrgbsho_40": Configuration(CCD, LRGBSHO, 40),
     "cmos_lrgbsho_20": Configuration(CMOS, LRGBSHO, 20),
     "cmos_lrgbsho_60": Configuration(CMOS, LRGBSHO, 60),
     "ccd_ubvri_10": Configuration(CCD, UBVRI, 10),
