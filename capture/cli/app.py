@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,18 +19,16 @@ from capture.cli.discover import discover
 from capture.cli.doctor import doctor
 from capture.cli.event import event
 from capture.cli.init import init
-from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption, with_farm
+from capture.cli.options import CONFIG, ConfigOption, JsonOption, with_farm
+from capture.cli.plan import plan
 from capture.cli.status import status_of
 from capture.cli.stopping import LeftAtOnce
-from capture.clock import Clock, SystemClock
+from capture.clock import SystemClock
 from capture.config import load_config
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 from capture.journal import Journal, jsonl_listener
-from capture.night.farm import Farm, open_farm
-from capture.night.needs import needs_of
-from capture.night.plan import RigPlan, plan_rig
+from capture.night.farm import Farm
 from capture.night.scheduler import serve_nights
-from capture.site import Site
 from capture.store.archive import Archive
 
 app = typer.Typer(
@@ -45,6 +42,7 @@ app.command()(discover)
 app.command()(init)
 app.command()(doctor)
 app.command()(event)
+app.command()(plan)
 
 
 def main() -> None:
@@ -108,59 +106,6 @@ def simulate(
 
 
 @app.command()
-def plan(config: ConfigOption = CONFIG, date_text: DateOption = "", as_json: JsonOption = False) -> None:
-    """Show what the night would take: needs minus what the catalogue holds. Reads the rigs, moves nothing."""
-    settings, clock = load_config(config), SystemClock()
-    site = settings.site.site()
-    night = _night(date_text, site, clock)
-
-    def make() -> list[RigPlan]:
-        with open_farm(settings, clock, Journal(clock), guarded=False) as farm:
-            plans = []
-            for rig in farm.rigs.values():
-                rig.connect()
-                needs = needs_of(rig.config, rig.filters, rig.spec)
-                missing = farm.archive.catalogue.missing(needs, clock.now())
-                plans.append(plan_rig(site, night, rig.config, missing))
-            return plans
-
-    plans = clock.run(make)
-    if as_json:
-        show_json([_plan_json(rig_plan) for rig_plan in plans])
-        return
-    for rig_plan in plans:
-        rows = [
-            (
-                block.key,
-                f"{block.window.start:%m-%d %H:%M} to {block.window.end:%H:%M}",
-                block.frames,
-                f"{block.exposure_total_s / 3600:.1f} h" if block.exposure_total_s else "by the sky",
-                ", ".join(f"{want.count} x {want.spec}" for want in block.wants),
-            )
-            for block in rig_plan.blocks
-        ]
-        show_table(f"{rig_plan.rig}, night of {night}", ("block", "UTC", "frames", "exposure", "sets"), rows)
-        for note in rig_plan.notes:
-            console.print(f"  {note}")
-        if not rows:
-            console.print("  nothing is missing, or nothing can be taken")
-
-
-def _plan_json(rig_plan: RigPlan) -> dict[str, Any]:
-    blocks = [
-        {
-            "key": block.key,
-            "sequence": block.sequence,
-            "start": block.window.start.isoformat(),
-            "end": block.window.end.isoformat(),
-            "wants": [{"set": str(w.spec), "filter": w.spec.filter, "count": w.count} for w in block.wants],
-        }
-        for block in rig_plan.blocks
-    ]
-    return {"rig": rig_plan.rig, "night": str(rig_plan.night), "blocks": blocks, "notes": rig_plan.notes}
-
-
-@app.command()
 def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     """Run unattended: every night of this site, until stopped."""
     settings, clock = load_config(config), SystemClock()
@@ -199,15 +144,3 @@ def status(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
         console.print(f"\n{rig['rig']}: next flats {rig['next_flats']}; last run: {rig['last_run']}")
         rows = [(s["set"], s["good"], s["age"], s["master"]) for s in rig["sets"]]
         show_table("", ("set", "good frames", "newest", "master"), rows)
-
-
-def _night(text: str, site: Site, clock: Clock) -> date:
-    if not text:
-        return site.night_of(clock.now())
-    try:
-        night = date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is no date; write it as 2026-11-21") from None
-    if not 1950 <= night.year <= 2100:
-        raise BadInput(f"{night} is out of range; the Sun's position is good from 1950 to 2100")
-    return night

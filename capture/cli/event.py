@@ -74,7 +74,7 @@ def _record(
         row = archive.catalogue.told.add_event(rig, kind, name, time, now, who(), note.strip())
         text = _sentence(row)
         archive.catalogue.add_entry(Entry(now, rig, "event", text, {"event": row.id, "kind": row.kind}))
-        console.print(f"{text}. Told by mistake? nightcal event {rig} --forget {row.id}")
+        console.print(f"{text}. Told by mistake? nightcal event {rig} --forget {row.id}", markup=False)
 
 
 def _filters(
@@ -128,7 +128,7 @@ def _forget(archive: Archive, rig: str, number: int) -> None:
         raise BadInput(f"{rig} has no event {number}; it has {numbers}")
     row = archive.catalogue.told.forget_event(number)
     if row is not None:
-        console.print(f"forgotten, and frames from before it count again: {_sentence(row)}")
+        console.print(f"forgotten, and frames from before it count again: {_sentence(row)}", markup=False)
 
 
 def _list(archive: Archive, rig: str) -> None:

@@ -40,13 +40,40 @@ def known_filters(config: RigConfig, catalogue: Catalogue) -> tuple[str, ...]:
     return catalogue.filters(config.name)
 
 
+def spec_by_catalogue(config: RigConfig, catalogue: Catalogue) -> SpecOf:
+    """FrameSpecs as the rig would make them, without asking it.
+
+    What the config leaves to the camera is taken to be as in the newest frame.
+    """
+    newest = catalogue.newest(config.name)
+    last = newest.spec if newest else FrameSpec(Kind.BIAS)
+
+    def spec_of(kind: Kind, exposure_s: float, filter_name: str | None) -> FrameSpec:
+        return FrameSpec(
+            kind=kind,
+            exposure_s=exposure_s,
+            filter=filter_name,
+            binning=config.binning,
+            gain=config.gain if config.gain is not None else last.gain,
+            offset=config.offset if config.offset is not None else last.offset,
+            readout_mode=last.readout_mode if config.readout_mode is not None else None,
+            set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
+        )
+
+    return spec_of
+
+
 def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[Need]:
-    """What the library must hold of one rig. Raises BadInput for a filter that the wheel lacks."""
+    """What the library must hold of one rig; without flats while the filters of its wheel are unknown.
+
+    Raises BadInput for a filter that the wheel lacks.
+    """
     needs = [Need(config.name, spec_of(Kind.BIAS, 0.0, None), config.bias.count, config.bias.max_age_days)]
     for exposure_s in config.darks.exposures_s:
         spec = spec_of(Kind.DARK, exposure_s, None)
         needs.append(Need(config.name, spec, config.darks.count, config.darks.max_age_days))
-    for name in chosen_filters(config, wheel):
+    unknown = config.filter_wheel is not None and not wheel
+    for name in () if unknown else chosen_filters(config, wheel):
         spec = spec_of(Kind.FLAT, 0.0, name)
         needs.append(Need(config.name, spec, config.flats.count, config.flats.max_age_days))
     return [Need(n.rig, n.spec.set_key(), n.count, n.max_age_days) for n in needs if n.count > 0]

@@ -77,26 +77,35 @@ def plan_on(ground: Ground, night: date, now: datetime, when: datetime | None = 
     return replace(plan, notes=plan.notes + ground.notes.get(night, ()))
 
 
-def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list[RigPlan]:
+@dataclass(frozen=True)
+class ComingNight:
+    """One of the coming nights: what misses by then, and the plan."""
+
+    plan: RigPlan
+    missing: tuple[Missing, ...]
+
+
+def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list[ComingNight]:
     """The plans of consecutive nights, if each takes what it plans and as the predictions have it.
 
     Bias and darks only as far as the night has time for them.
     """
-    plans = []
+    found = []
     for night in nights:
         span = ground.site.night_span(night)
         when = max(now, span.start + _NIGHT_AFTER_NOON)
-        plan = plan_on(ground, night, now, when)
-        blocks = _within_the_dark(plan.blocks, ground.sky.pace.frame_s, now)
-        plan = replace(plan, blocks=blocks)
-        plans.append(plan)
+        # Of a night that is over, one asks what all of it would have taken.
+        begins = now if now < span.end else span.start
+        plan = plan_on(ground, night, begins, when)
+        blocks = _within_the_dark(plan.blocks, ground.sky.pace.frame_s, begins)
+        found.append(ComingNight(replace(plan, blocks=blocks), tuple(_missing(ground.holdings, when))))
         taken: dict[FrameSpec, int] = {}
         for block in blocks:
             for want in block.wants:
                 taken[want.spec] = taken.get(want.spec, 0) + want.count
         holdings = tuple(held.after(when, taken.get(held.need.spec, 0)) for held in ground.holdings)
         ground = replace(ground, holdings=holdings)
-    return plans
+    return found
 
 
 def _missing(holdings: Sequence[Holding], when: datetime) -> list[Missing]:

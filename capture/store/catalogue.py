@@ -131,6 +131,15 @@ class Catalogue:
         starts = {key: valid_from(events, *key) for key in {(row.rig, row.spec.set_key()) for row in found}}
         return [row for row in found if _not_before(row.taken, starts[row.rig, row.spec.set_key()])]
 
+    def newest(self, rig: str) -> FrameRow | None:
+        """The rig's newest frame; None without any."""
+        query = select(FrameTable).where(FrameTable.rig == rig).limit(1)
+        with self._database.read() as session:
+            row = session.scalars(
+                query.order_by(FrameTable.taken.desc(), FrameTable.id.desc()).limit(1)
+            ).first()
+            return None if row is None else frame_view(row)
+
     def paths(self) -> set[str]:
         """The paths of all frames, relative to the archive's root."""
         with self._database.read() as session:

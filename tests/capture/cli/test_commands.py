@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,6 @@ from simulators import Observatory, Server, demo_settings, serve
 from tests.capture.cli.command import (
     CONFIG,
     ROOF,
-    SECOND_RIG,
     Nightcal,
     as_process,
     twilight_here,
@@ -82,36 +81,6 @@ def test_a_run_that_gains_less_than_it_was_asked_for_ends_with_status_1(
         ended = nightcal("run", "sky-flats", "--filters", "L", "--count", "3")
     assert (ended.status, ended.err) == (1, "")
     assert "0 good frames of 3 wanted (the sky is too dim now" in ended.out
-
-
-def test_the_plan_is_what_is_needed_less_what_is_there(
-    nightcal: Nightcal, tmp_path: Path, server: Server
-) -> None:
-    write_config(tmp_path, server.address, CONFIG + SECOND_RIG)
-    text = nightcal("plan", "--date", "2026-11-21")
-    assert (text.status, text.err) == (0, "")
-    for word in ("T1, night of 2026-11-21", "T2, night of 2026-11-21", "20 x bias", "10 x dark 600 s"):
-        assert word in text.out
-
-    def planned() -> dict[str, int]:
-        ended = nightcal("plan", "--date", "2026-11-21", "--json")
-        assert (ended.status, ended.err) == (0, "")
-        first, second = json.loads(ended.out)
-        assert (first["rig"], second["rig"], first["night"]) == ("T1", "T2", "2026-11-21")
-        wants = [want for block in first["blocks"] for want in block["wants"]]
-        return {want["set"]: want["count"] for want in wants}
-
-    before = planned()
-    assert before["bias"] == 20
-    assert {f"flat {name}" for name in ("L", "R", "G", "B", "Ha", "OIII", "SII")} <= set(before)
-    assert nightcal("run", "bias", "--rig", "T1", "--count", "8").status == 0
-    assert planned() == before | {"bias": 12}
-
-
-def test_the_plan_without_a_date_is_for_tonight(nightcal: Nightcal, tmp_path: Path, server: Server) -> None:
-    write_config(tmp_path, server.address)
-    (plan,) = json.loads(nightcal("plan", "--json").out)
-    assert abs((date.fromisoformat(plan["night"]) - datetime.now(UTC).date()).days) <= 1
 
 
 def test_status_tells_what_is_held_without_asking_a_device(

@@ -1,0 +1,128 @@
+"""The coming nights from config and catalogue: orders, flat-darks, and what each night leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from capture.config import RigConfig, parse_config
+from capture.frame import FrameSpec, Kind
+from capture.night.outlook import ComingNight, coming_nights, ground_of, plan_on
+from capture.night.plan import RigPlan
+from capture.site import Site
+from capture.store.catalogue import Catalogue
+from capture.store.orders import OrderedFlats
+from tests.capture.night.twilights import LEVELS, add_bias, add_twilight
+
+SITE = Site("Ridge", 32.9, -105.5, 2225.0, "America/Denver")
+NIGHT = date(2026, 11, 21)
+NIGHTS = [NIGHT + timedelta(days=number) for number in range(4)]
+NOON = SITE.night_span(NIGHT).start
+CONFIG = """
+    site = {name = "x", latitude_deg = 32.9, longitude_deg = -105.5, elevation_m = 0, time_zone = "UTC"}
+    storage = {folder = "data"}
+    [[rig]]
+    name = "T1"
+    camera = "127.0.0.1:11111/0"
+"""
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    catalogue = Catalogue(tmp_path / "c.sqlite")
+    yield catalogue
+    catalogue.close()
+
+
+def rig(lines: str = "") -> RigConfig:
+    return parse_config(CONFIG + lines, Path("nightcal.toml")).rig[0]
+
+
+def spec_of(kind: Kind, exposure_s: float, filter_name: str | None) -> FrameSpec:
+    return FrameSpec(kind, exposure_s, filter_name)
+
+
+def outlook(
+    catalogue: Catalogue, config: RigConfig, wheel: tuple[str, ...] = ("L", "R")
+) -> list[ComingNight]:
+    ground = ground_of(catalogue, SITE, config, wheel, spec_of, NIGHTS, NOON)
+    return coming_nights(ground, NIGHTS, NOON)
+
+
+def counts(plan: RigPlan, *sequences: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for block in plan.blocks:
+        if not sequences or block.sequence in sequences:
+            for want in block.wants:
+                found[str(want.spec)] = found.get(str(want.spec), 0) + want.count
+    return found
+
+
+def test_a_night_takes_nothing_that_the_night_before_it_takes(catalogue: Catalogue) -> None:
+    first, second, *_ = outlook(catalogue, rig())
+    assert counts(first.plan)["flat L"] == 10
+    assert counts(second.plan) == {}
+    assert second.missing == ()
+
+
+def test_flats_beyond_a_twilights_room_go_to_the_coming_nights(catalogue: Catalogue) -> None:
+    add_bias(catalogue, NIGHT)
+    add_twilight(catalogue, SITE, NIGHT - timedelta(days=1), dict.fromkeys(LEVELS, 6))
+    config = rig("flats = {count = 150, max_exposure_s = 10.0, min_exposure_s = 1.0}")
+    nights = [one.plan for one in outlook(catalogue, config, ("L", "R", "Ha"))]
+    taken = [counts(plan, "sky_flats") for plan in nights]
+    assert 0 < sum(taken[0].values()) < 3 * 144
+    assert {str(want.spec): want.count for want in nights[0].left} == {
+        name: 144 - taken[0].get(name, 0)
+        for name in ("flat L", "flat R", "flat Ha")
+        if taken[0].get(name, 0) < 144
+    }
+    for name in ("flat L", "flat R", "flat Ha"):
+        assert sum(night.get(name, 0) for night in taken) <= 144
+    assert sum(sum(night.values()) for night in taken) == 3 * 144
+
+
+def test_darks_beyond_the_nights_length_go_to_the_next_one(catalogue: Catalogue) -> None:
+    config = rig("darks = {exposures_s = [600], count = 100}\nflats = {count = 0}\nbias = {count = 0}")
+    taken = [counts(one.plan).get("dark 600 s", 0) for one in outlook(catalogue, config)]
+    assert 60 < taken[0] < 75
+    assert taken == [taken[0], 100 - taken[0], 0, 0]
+
+
+def test_an_order_holds_for_its_night_only_and_names_what_the_wheel_lacks(catalogue: Catalogue) -> None:
+    ordered = [OrderedFlats("R", 4), OrderedFlats("Hb", 5), OrderedFlats("L")]
+    catalogue.told.set_order("T1", NIGHTS[1], ordered, NOON, "ann")
+    first, second, third, _ = outlook(catalogue, rig("flats = {count = 3}"))
+    assert counts(first.plan, "sky_flats") == {"flat L": 3, "flat R": 3}
+    assert counts(second.plan, "sky_flats") == {"flat R": 4, "flat L": 3}
+    assert counts(third.plan) == {}
+    assert "ordered by ann: R x4, Hb x5, L" in second.plan.notes
+    assert "Hb was ordered, but the wheel has L R" in second.plan.notes
+    assert first.plan.notes == third.plan.notes == ()
+
+
+def test_frames_taken_since_the_order_meet_it_and_those_before_it_do_not(catalogue: Catalogue) -> None:
+    add_twilight(catalogue, SITE, NIGHT - timedelta(days=1), {"R": 10})
+    add_twilight(catalogue, SITE, NIGHT, {"R": 3})
+    catalogue.told.set_order("T1", NIGHT, [OrderedFlats("R", 5)], NOON, "ann")
+    later = NOON + timedelta(hours=8)
+    ground = ground_of(catalogue, SITE, rig("flats = {count = 5}"), ("R",), spec_of, (NIGHT,), later)
+    assert counts(plan_on(ground, NIGHT, later), "sky_flats") == {"flat R": 2}
+
+
+def test_flat_darks_are_needed_of_the_exposures_that_good_young_flats_had(catalogue: Catalogue) -> None:
+    lines = "darks = {exposures_s = [60], count = 4}\nflats = {flat_darks = true, count = 0}"
+    add_twilight(catalogue, SITE, NIGHT - timedelta(days=1), {"L": 2})
+    add_twilight(catalogue, SITE, NIGHT - timedelta(days=1), {"R": 2}, reasons=("a cloud",))
+    add_twilight(catalogue, SITE, NIGHT - timedelta(days=20), {"Ha": 2})
+    exposures_s = {frame.spec.exposure_s for frame in catalogue.frames() if frame.spec.filter == "L"}
+    assert len(exposures_s) == 2
+    first, second, *_ = outlook(catalogue, rig(lines))
+    wanted = {w.spec.exposure_s: w.count for b in first.plan.blocks if b.key == "darks" for w in b.wants}
+    assert wanted == dict.fromkeys({*exposures_s, 60.0}, 4)
+    assert counts(second.plan) == {}
+    without = outlook(catalogue, rig(lines.replace("true", "false")))[0]
+    assert counts(without.plan, "darks") == {"dark 60 s": 4}
