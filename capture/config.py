@@ -151,7 +151,7 @@ class RoofConfig(_Section):
     clears_mounts: bool = False
     safety_monitors: Annotated[tuple[Address, ...], Field(min_length=1)]
     observing_conditions: Address | None = None
-    poll_s: Annotated[float, Field(ge=1, le=10)] = 5.0
+    poll_s: Annotated[float, Field(ge=1, le=5)] = 5.0
     reopen_after_s: Annotated[float, Field(ge=0, le=7200)] = 600.0
     move_deadline_s: PositiveSeconds = 300.0
     park_deadline_s: PositiveSeconds = 180.0

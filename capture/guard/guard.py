@@ -20,7 +20,6 @@ from capture.guard.safety import Safety
 from capture.guard.shutter import Shutter
 from capture.journal import Journal
 
-_STEP_AT_REST_S = 5.0
 _STEP_IN_MOTION_S = 2.0
 _CLOCK_STEP_S = 5.0
 _LEAVING = (RoofState.CLOSING, RoofState.FAULT, RoofState.UNKNOWN)
@@ -82,7 +81,7 @@ class Guard:
         self._desk.release_all()
 
     def run(self) -> None:
-        """Guard until `stop`: a step every 5 s, in motion or doubt every 2 s, at once for a lease."""
+        """Guard until `stop`: a step every `poll_s`, in motion or doubt every 2 s, at once for a lease."""
         try:
             while True:
                 self._wake.clear()
@@ -98,8 +97,7 @@ class Guard:
     def _period_s(self) -> float:
         in_doubt = self._safety.in_doubt or self._shutter.in_doubt
         moving = self._goal is not None or self._parking.is_on
-        longest_s = _STEP_IN_MOTION_S if moving or in_doubt else _STEP_AT_REST_S
-        return min(longest_s, self._config.poll_s)
+        return min(_STEP_IN_MOTION_S, self._config.poll_s) if moving or in_doubt else self._config.poll_s
 
     def _may_end(self, stop_by: float) -> bool:
         roof = self._desk.newest.roof
