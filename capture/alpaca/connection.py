@@ -128,7 +128,8 @@ class Response:
         self._deadline = deadline
         first, *lines = head.split(b"\r\n")
         words = first.split(b" ", 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+        is_status = len(words) > 1 and len(words[1]) == 3 and words[1].isdigit()
+        if not is_status or not words[0].startswith(b"HTTP/1."):
             raise NoHttp(f"{first[:80]!r} where an HTTP status was due")
         self.status = int(words[1])
         self.headers: dict[str, str] = {}

@@ -7,7 +7,6 @@ and against the bytes announced before memory is taken.
 
 from __future__ import annotations
 
-import json
 import struct
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.alpaca.connection import Response
+from capture.alpaca.json_image import JsonImage
 from capture.alpaca.transport import Line
 from capture.errors import DeviceError
 from capture.frame import Pixels
@@ -131,25 +131,31 @@ def _narrow(line: Line, values: NDArray[Any], into: NDArray[np.uint16]) -> None:
 
 
 def _read_json(line: Line, response: Response, head: bytes, width_px: int, height_px: int) -> Pixels:
-    raw = head + response.read(_TEXT_AT_MOST + width_px * height_px * _JSON_BYTES_PER_PIXEL)
+    """As ImageBytes, from JSON; beside the picture no more is held than a column of it."""
+    pixels = np.empty((width_px, height_px), np.uint16)
+    reply = JsonImage(response, head, _TEXT_AT_MOST + height_px * _JSON_BYTES_PER_PIXEL)
+    count = 0
     try:
-        reply = json.loads(raw)
-        number = int(reply.get("ErrorNumber") or 0)
-        line.check_echo("imagearray", reply.get("ClientTransactionID"), response.transaction)
-        line.check_error("imagearray", number, str(reply.get("ErrorMessage", "")))
-        image = np.asarray(reply["Value"])
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        for column in reply.columns():
+            values = np.asarray(column)
+            fits = values.shape in ((height_px,), (height_px, 1)) and values.dtype.kind in "iuf"
+            if not fits or count == width_px:
+                shape = " x ".join(str(n) for n in values.shape)
+                raise DeviceError(
+                    f"{line.device} sent an image whose column {count} is {shape} ({values.dtype}), where "
+                    f"{width_px} columns of {height_px} numbers were asked for"
+                )
+            _narrow(line, values.reshape(-1), pixels[count])
+            count += 1
+        number = int(reply.envelope.get("ErrorNumber") or 0)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise DeviceError(
             f"{line.device} sent an image that is neither ImageBytes nor Alpaca JSON"
         ) from error
-    if image.shape == (width_px, height_px, 1):
-        image = image[:, :, 0]
-    if image.shape != (width_px, height_px) or image.dtype.kind not in "iuf":
-        shape = " x ".join(str(n) for n in image.shape)
+    line.check_echo("imagearray", reply.envelope.get("ClientTransactionID"), response.transaction)
+    line.check_error("imagearray", number, str(reply.envelope.get("ErrorMessage", "")))
+    if count != width_px:
         raise DeviceError(
-            f"{line.device} sent an image of {shape} ({image.dtype}), where {width_px} x {height_px} numbers "
-            f"were asked for"
+            f"{line.device} sent an image of {count} columns, where {width_px} x {height_px} was asked for"
         )
-    pixels = np.empty((width_px, height_px), np.uint16)
-    _narrow(line, np.ascontiguousarray(image), pixels)
     return pixels

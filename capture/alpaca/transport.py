@@ -173,7 +173,7 @@ class Line:
         )
         try:
             reply = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DeviceError(f"{self.device} answered {member} with no valid JSON: {raw[:80]!r}") from error
         if not isinstance(reply, dict):
             raise DeviceError(f"{self.device} answered {member} with no Alpaca reply: {raw[:80]!r}")

@@ -234,6 +234,19 @@ def test_an_image_costs_no_more_memory_than_its_own(fake: FakeServer, line: Line
         tracemalloc.stop()
 
 
+def test_an_image_in_json_costs_no_more_memory_than_its_own(fake: FakeServer, line: Line) -> None:
+    columns = np.arange(1000 * 800).reshape(1000, 800) % 65536
+    fake.always(Answer(json.dumps({"ErrorNumber": 0, "Value": columns.tolist(), "Rank": 2}).encode()))
+    np.testing.assert_array_equal(fetch_image(line, 1000, 800), columns)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        image = fetch_image(line, 1000, 800)
+        assert tracemalloc.get_traced_memory()[1] - before < image.nbytes + (1 << 20)
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("wire_type", [3, 4])
 def test_fractions_of_a_pixels_level_are_refused(fake: FakeServer, line: Line, wire_type: int) -> None:
     sends(fake, image_bytes(picture() + 0.5, wire_type))
