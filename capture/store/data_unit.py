@@ -1,4 +1,4 @@
-"""Pixels to a FITS data unit: big-endian and summed, in bands that stay in cache and on both of two cores.
+"""Pixels to a FITS data unit: big-endian and summed, in bands that stay in cache, made ahead on another core.
 
 A view that is the transpose of what the camera sent costs no copy of its own: the bands turn it.
 """
@@ -20,9 +20,8 @@ Bytes: TypeAlias = NDArray[np.uint8]
 BLOCK = 2880
 _BAND_BYTES = 4_000_000
 _TURN_COLUMNS = 512
-_THREADS = 2
-# Enough that neither encoder waits for the disk's thread, which is behind by one band.
-_BANDS_AHEAD = 5
+# One thread makes them faster than they can be hashed; more would only take the hash's core.
+_BANDS_AHEAD = 3
 # So many pixels can be summed, four at once, before a sum of single pixels leaves 32 bits.
 _LONGEST_LINE = 4 * 65_536
 _SUMMED_BYTES = 800_000
@@ -53,7 +52,7 @@ class DataUnit:
         self._padding = padded(rows * row_bytes) - rows * row_bytes
         self._buffer_bytes = min(rows, self._band_rows) * row_bytes + self._padding
         self._coming: deque[tuple[Bytes, Future[memoryview]]] = deque()
-        self._pool = ThreadPoolExecutor(_THREADS)
+        self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self) -> DataUnit:
         rows = self._pixels.shape[0]
