@@ -20,7 +20,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     Probes are looked at and let go. Raises Interrupted when the sky is withdrawn.
     """
     wants = {want.spec.filter or "": want for want in job.wants}
-    bias_adu = job.bias_level_adu if job.bias_level_adu is not None else _measure_bias(rig)
+    bias_adu = job.bias_level_adu if job.bias_level_adu is not None else _measure_bias(rig, job)
     settings = _settings(rig, bias_adu)
     counts = {name: want.count for name, want in wants.items()}
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
@@ -98,9 +98,9 @@ def _settings(rig: Rig, bias_adu: float) -> FlatSettings:
     )
 
 
-def _measure_bias(rig: Rig) -> float:
-    """The bias level of a rig whose library holds none yet, from one frame with the shutter shut."""
-    frame = rig.expose(rig.spec(Kind.BIAS))
+def _measure_bias(rig: Rig, job: Job) -> float:
+    """The bias level of a setup of which the library holds none yet, from one frame with the shutter shut."""
+    frame = rig.expose(replace(rig.spec(Kind.BIAS), binning=job.wants[0].spec.binning))
     return frame.statistics.median_adu
 
 
