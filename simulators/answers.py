@@ -19,7 +19,9 @@ _TYPE_NAMES = {
     "covercalibrator": "CoverCalibrator",
     "dome": "Dome",
     "filterwheel": "FilterWheel",
+    "focuser": "Focuser",
     "observingconditions": "ObservingConditions",
+    "rotator": "Rotator",
     "safetymonitor": "SafetyMonitor",
     "telescope": "Telescope",
 }

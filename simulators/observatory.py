@@ -13,7 +13,9 @@ from simulators.device import Command, Device
 from simulators.dome import Dome
 from simulators.faults import Faults
 from simulators.filterwheel import FilterWheel
+from simulators.focuser import Focuser
 from simulators.observingconditions import ObservingConditions
+from simulators.rotator import Rotator
 from simulators.safetymonitor import SafetyMonitor
 from simulators.settings import ObservatorySettings
 from simulators.telescope import Telescope
@@ -36,10 +38,10 @@ class Request:
 class Observatory:
     """A simulated observatory on a clock.
 
-    Rig i has camera i, filter wheel i, telescope i and cover-calibrator i; there is one dome, one safety
-    monitor and one weather station, each number 0. `command_log` holds every PUT in the order of arrival;
-    `request_log`, once a test has made it a list, every request to the server, GETs too. `faults` makes calls
-    go wrong.
+    Rig i has camera, filter wheel, telescope, cover-calibrator, focuser and rotator i; there is one dome, one
+    safety monitor and one weather station, each number 0. `command_log` holds every PUT in the order of
+    arrival; `request_log`, once a test has made it a list, every request to the server, GETs too. `faults`
+    makes calls go wrong.
     """
 
     def __init__(self, clock: Clock, settings: ObservatorySettings) -> None:
@@ -52,7 +54,8 @@ class Observatory:
         log = self.command_log
         made: list[Device] = []
         for rig in self.world.rigs:
-            made += [kind(self.world, rig, log) for kind in (Camera, FilterWheel, Telescope, CoverCalibrator)]
+            kinds = (Camera, FilterWheel, Telescope, CoverCalibrator, Focuser, Rotator)
+            made += [kind(self.world, rig, log) for kind in kinds]
         made += [Dome(self.world, log), SafetyMonitor(self.world, log), ObservingConditions(self.world, log)]
         self.devices: dict[tuple[str, int], Device] = {(d.kind, d.number): d for d in made}
 

@@ -122,6 +122,10 @@ class RigSettings:
     slews_async: bool = True
     switches_tracking: bool = True
     parks: bool = True
+    focus_max: int = 50_000
+    focus_at: int = 20_000
+    focus_steps_per_s: float = 400.0
+    rotator_deg_per_s: float = 6.0
     platform: Platform | None = None
     connect_s: float | None = None
 

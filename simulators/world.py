@@ -60,6 +60,8 @@ class Rig:
         # 0 is closed, 1 open; a rig without a cover is always open.
         self.cover = Course(0.0 if settings.has_cover else 1.0, 1 / settings.cover_s)
         self.panel = Course(0.0, settings.panel_max / 2.0)
+        self.focus = Course(float(settings.focus_at), settings.focus_steps_per_s)
+        self.rotation = Course(0.0, settings.rotator_deg_per_s)
         self.sensor = Sensor(settings.camera, world.seed, number)
 
     def filter_at(self, t: float) -> FilterSettings:

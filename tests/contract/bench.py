@@ -12,7 +12,9 @@ from capture.alpaca.devices import (
     CoverCalibrator,
     Dome,
     FilterWheel,
+    Focuser,
     ObservingConditions,
+    Rotator,
     SafetyMonitor,
     Telescope,
 )
@@ -25,8 +27,29 @@ from simulators.camera import Camera as SimulatedCamera
 from simulators.device import AlpacaError, BadRequest, Device
 from simulators.images import error_bytes, image_bytes
 
-AnyDevice = Camera | CoverCalibrator | Dome | FilterWheel | ObservingConditions | SafetyMonitor | Telescope
-D = TypeVar("D", Camera, CoverCalibrator, Dome, FilterWheel, ObservingConditions, SafetyMonitor, Telescope)
+AnyDevice = (
+    Camera
+    | CoverCalibrator
+    | Dome
+    | FilterWheel
+    | Focuser
+    | ObservingConditions
+    | Rotator
+    | SafetyMonitor
+    | Telescope
+)
+D = TypeVar(
+    "D",
+    Camera,
+    CoverCalibrator,
+    Dome,
+    FilterWheel,
+    Focuser,
+    ObservingConditions,
+    Rotator,
+    SafetyMonitor,
+    Telescope,
+)
 
 
 class Bench:

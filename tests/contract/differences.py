@@ -13,5 +13,9 @@ ALPACA_SIMULATORS: dict[str, str] = {
     "test_it_slews_while_the_shutter_moves": "the roof is open at once",
     "test_it_reads_minus_one_until_it_has_arrived": "the wheel is there at once",
     "test_a_sensor_that_there_is_not_is_refused_as_an_invalid_value": "it describes any sensor",
+    "test_it_moves_until_it_is_there": "focuser and rotator are there at once",
+    "test_it_can_be_halted_on_its_way": "the rotator is there at once",
+    "test_an_angle_that_there_is_not_is_refused_as_an_invalid_value": "the rotator takes any angle",
+    "test_a_position_that_there_is_not_is_never_reached": "the focuser goes as far as it can",
     "test_it_is_at_park_only_when_it_has_arrived": "the mount is parked at once",
 }

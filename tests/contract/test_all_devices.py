@@ -11,14 +11,26 @@ from capture.alpaca.devices import (
     CoverCalibrator,
     Dome,
     FilterWheel,
+    Focuser,
     ObservingConditions,
+    Rotator,
     SafetyMonitor,
     Telescope,
 )
 from capture.errors import DeviceRefused
 from tests.contract.bench import Bench
 
-KINDS: list[Any] = [Camera, CoverCalibrator, Dome, FilterWheel, ObservingConditions, SafetyMonitor, Telescope]
+KINDS: list[Any] = [
+    Camera,
+    CoverCalibrator,
+    Dome,
+    FilterWheel,
+    Focuser,
+    ObservingConditions,
+    Rotator,
+    SafetyMonitor,
+    Telescope,
+]
 
 
 def of_every_kind(test: Any) -> Any:

@@ -20,7 +20,8 @@ import yaml  # type: ignore[import-untyped]
 
 _FILES = Path(__file__).with_name("openapi")
 _TYPES = (
-    "camera", "covercalibrator", "dome", "filterwheel", "observingconditions", "safetymonitor", "telescope",
+    "camera", "covercalibrator", "dome", "filterwheel", "focuser", "observingconditions", "rotator",
+    "safetymonitor", "telescope",
 )  # fmt: skip
 _BOUNDS = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1)}
 _OF_PATH = ("device_number", "device_type")

@@ -72,4 +72,4 @@ def test_the_other_devices_answer(server: Server, advance: Callable[[float], Non
 
 
 def test_management_finds_the_devices(server: Server) -> None:
-    assert len(configureddevices(server.address)) == 11
+    assert len(configureddevices(server.address)) == 15

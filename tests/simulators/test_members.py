@@ -23,7 +23,7 @@ FORM = {
     "SiteElevation": "10", "UTCDate": "2026-11-22T00:00:00Z",
     "FastReadout": "true", "SubExposureDuration": "1", "Direction": "0", "DeclinationRate": "0", "Axis": "0",
     "RightAscensionRate": "0", "DoesRefraction": "true", "GuideRateDeclination": "0", "Rate": "0",
-    "GuideRateRightAscension": "0", "SideOfPier": "0",
+    "GuideRateRightAscension": "0", "SideOfPier": "0", "TempComp": "false", "Reverse": "false",
 }  # fmt: skip
 
 

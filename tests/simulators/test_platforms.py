@@ -14,12 +14,12 @@ from simulators.members import AlpacaError, BadRequest
 from simulators.settings import Slews
 
 PLATFORM_7 = {
-    "camera": 4, "covercalibrator": 2, "dome": 3, "filterwheel": 3, "observingconditions": 2,
-    "safetymonitor": 3, "telescope": 4,
+    "camera": 4, "covercalibrator": 2, "dome": 3, "filterwheel": 3, "focuser": 4,
+    "observingconditions": 2, "rotator": 4, "safetymonitor": 3, "telescope": 4,
 }  # fmt: skip
 PLATFORM_6 = {
-    "camera": 3, "covercalibrator": 1, "dome": 2, "filterwheel": 2, "observingconditions": 1,
-    "safetymonitor": 2, "telescope": 3,
+    "camera": 3, "covercalibrator": 1, "dome": 2, "filterwheel": 2, "focuser": 3,
+    "observingconditions": 1, "rotator": 3, "safetymonitor": 2, "telescope": 3,
 }  # fmt: skip
 Advance = Callable[[float], None]
 

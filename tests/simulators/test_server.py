@@ -115,7 +115,7 @@ def test_management_lists_every_device_with_a_lasting_id(wire: Wire, observatory
     again = json.loads(wire.send("GET", "/management/v1/configureddevices")[2])
     assert listed["ClientTransactionID"] == 3
     assert listed["Value"] == again["Value"]
-    assert len({d["UniqueID"] for d in listed["Value"]}) == len(observatory.devices) == 11
+    assert len({d["UniqueID"] for d in listed["Value"]}) == len(observatory.devices) == 15
     assert {"DeviceType": "FilterWheel", "DeviceNumber": 1}.items() <= listed["Value"][5].items()
     assert "ServerName" in json.loads(wire.send("GET", "/management/v1/description")[2])["Value"]
 
