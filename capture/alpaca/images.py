@@ -1,13 +1,16 @@
 """ImageBytes and JSON images from the wire into one checked uint16 array.
 
 Pixels are streamed straight into the array that is handed out, or narrowed into it by pieces while they come,
-so that no second copy is ever held. The header's claims are checked by arithmetic against what was asked for
-and against the bytes announced before memory is taken.
+so that no second copy is ever held. That array lies in the memory of an earlier image, once nobody has
+anything of that one any more: fresh memory would cost a third of the download. The header's claims are
+checked by arithmetic against what was asked for and against the bytes announced before memory is taken.
 """
 
 from __future__ import annotations
 
 import struct
+import weakref
+from collections import deque
 from functools import partial
 from typing import Any
 
@@ -29,6 +32,8 @@ _WIRE_TYPES = {1: "<i2", 2: "<i4", 3: "<f8", 4: "<f4", 5: "<u8", 6: "u1", 7: "<i
 # Narrowed while it is still in the processor's cache; smaller ones cost more calls than they save.
 _PIECE_BYTES = 1 << 20
 _JSON_BYTES_PER_PIXEL = 26
+# The memory of the last image that was let go; of no more than one, however many cameras there are.
+_spare: deque[NDArray[np.uint16]] = deque(maxlen=1)
 
 
 def fetch_image(line: Line, width_px: int, height_px: int) -> Pixels:
@@ -82,7 +87,7 @@ def _read_image_bytes(line: Line, response: Response, head: bytes, width_px: int
         )
     if gap and response.fill(memoryview(bytearray(gap))) < gap:
         raise DeviceError(f"{line.device} cut off the image header")
-    image = np.empty((columns, rows), np.uint16)
+    image = _room_for(columns, rows)
     if dtype == np.uint16:
         _fill(line, response, image.reshape(-1).view(np.uint8).data)
     else:
@@ -90,6 +95,20 @@ def _read_image_bytes(line: Line, response: Response, head: bytes, width_px: int
     if not response.ended and response.read_into(memoryview(bytearray(1))):
         raise DeviceError(f"{line.device} sent more bytes than an image of {columns} x {rows} needs")
     return image
+
+
+def _room_for(columns: int, rows: int) -> Pixels:
+    """An array uint16 [columns, rows] of any content, whose memory is kept for another when it is let go."""
+    try:
+        memory = _spare.pop()
+    except IndexError:
+        memory = np.empty(0, np.uint16)
+    if memory.size != columns * rows:
+        memory = np.empty(columns * rows, np.uint16)
+    # Every view of the image, however it is made, keeps this array, for what it stands on is no array.
+    image = np.frombuffer(memory.data, np.uint16)
+    weakref.finalize(image, _spare.append, memory).atexit = False
+    return image.reshape(columns, rows)
 
 
 def _fill(line: Line, response: Response, view: memoryview) -> None:

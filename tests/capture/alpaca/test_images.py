@@ -52,6 +52,35 @@ def sends(fake: FakeServer, body: bytes, **more: int | bool) -> None:
     fake.always(Answer(body, content_type="application/imagebytes", **more))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda image: image,
+        lambda image: image.T,
+        lambda image: image[1:, ::2].T.view(np.int16),
+        lambda image: image.T.ravel(order="F")[3:].data,
+    ],
+)
+def test_an_image_keeps_its_pixels_as_long_as_any_view_of_it_is_held(
+    fake: FakeServer, line: Line, hold: Callable[[NDArray[np.uint16]], object]
+) -> None:
+    sends(fake, image_bytes(picture()))
+    held = hold(fetch_image(line, WIDTH, HEIGHT))
+    expected = np.array(held)
+    sends(fake, image_bytes(picture() + 1000))
+    others = [fetch_image(line, WIDTH, HEIGHT) for _ in range(3)]
+    np.testing.assert_array_equal(np.array(held), expected)
+    assert not any(np.shares_memory(one, other) for one in others for other in others if one is not other)
+
+
+def test_an_image_that_was_let_go_gives_its_memory_to_the_next(fake: FakeServer, line: Line) -> None:
+    sends(fake, image_bytes(picture()))
+    image = fetch_image(line, WIDTH, HEIGHT)
+    place = image.ctypes.data
+    del image
+    assert fetch_image(line, WIDTH, HEIGHT).ctypes.data == place
+
+
 @pytest.mark.parametrize("wire_type", WIRE_TYPES)
 def test_every_wire_type_arrives_as_uint16_in_the_order_sent(
     fake: FakeServer, line: Line, wire_type: int
