@@ -16,20 +16,20 @@ wheel is free, and filters may be mixed at will. The programme is bounded by its
 never less than the optimum; the prices are found by descent, so no solver need be trusted.
 
 **The causal bound** is for clouds whose ln brightness is an Ornstein-Uhlenbeck process (sigma, tau). Be
-generous: at each shutter's closing the strategy knows the exact level of that instant, and all else about
-the sky, but of the cloud only its statistics. The mean over a frame that opens `age` later and lasts e then
-has the conditional deviation s(age, e) of `deviation_ln`, whatever the cloud does, and the best aim lands
-within 10 % with the chance p = erf(ln(1.1/0.9) / 2 / (s sqrt 2)). A good frame so costs 1/p frames on
-average; or a probe first, of no exposure, makes the level as young as its own short download. The
-clairvoyant's programme is played with the cheaper of these costs, with the true clouds when it chooses when
-to take what. Counts capped at a quota are concave in luck, so the mean over many twilights of any causal
-strategy stays below the mean of this bound; a single twilight may be luckier.
+generous: the strategy knows all about the sky, but of the cloud only its statistics and the exact mean ln
+level of each frame so far. Frame after frame of its own length, or with a probe of no exposure before each,
+the next frame's mean then has the conditional deviation `deviation_ln`, whatever the cloud does, and the
+best aim lands within 10 % with the chance p = erf(ln(1.1/0.9) / 2 / (s sqrt 2)). A good frame so costs 1/p
+frames on average, blind or with probes, whichever is cheaper. The clairvoyant's programme is played at
+these costs, and with the true clouds when it chooses when to take what. Counts capped at a quota are
+concave in luck, so the mean over many twilights of any causal strategy stays below the mean of this bound;
+a single twilight may be luckier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import erf, exp, log, sqrt
+from math import erf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from benchmarks.sky_flats.truth import Array, Twilight
 Index = NDArray[np.intp]
 
 _HALF_BAND_LN = log(1.1 / 0.9) / 2
+_REMEMBERED = 8
 _CELL_S = 1.0
 _ROUNDS = 400
 
@@ -61,22 +62,44 @@ def causal_bound(twilight: Twilight, quotas: Mapping[str, int]) -> float:
 def _expected_cost_s(twilight: Twilight, exact: Openings, cost_s: Array, sigma: float, tau_s: float) -> Array:
     """Seconds of camera time a good frame costs, with the failed ones, (filters, times)."""
     camera = twilight.camera
-    open_s = np.where(np.isfinite(exact.exposure_s), exact.exposure_s, camera.max_exposure_s)
     probe_s = camera.download_s * camera.probe_fraction
-    blind = cost_s / chance_in_band(deviation_ln(camera.download_s, open_s, sigma, tau_s))
-    probed = (cost_s + probe_s) / chance_in_band(deviation_ln(probe_s, open_s, sigma, tau_s))
-    return np.asarray(np.minimum(blind, probed))
+    some_s = np.geomspace(camera.min_exposure_s, camera.max_exposure_s, 24)
+
+    def chance(probe_s: float | None) -> Array:
+        some = [deviation_ln(open_s, camera.download_s, probe_s, sigma, tau_s) for open_s in some_s]
+        finite_s = np.where(np.isfinite(exact.exposure_s), exact.exposure_s, some_s[-1])
+        return np.interp(finite_s, some_s, chance_in_band(np.array(some)))
+
+    return np.minimum(cost_s / chance(None), (cost_s + probe_s) / chance(probe_s))
 
 
-def deviation_ln(age_s: float, open_s: Array, sigma: float, tau_s: float) -> Array:
-    """Deviation of a frame's mean ln level, given the level `age_s` before it opens; shape of `open_s`.
+def deviation_ln(
+    open_s: float, download_s: float, probe_s: float | None, sigma: float, tau_s: float
+) -> float:
+    """Conditional deviation of the next frame's mean ln level, given those of `_REMEMBERED` frames before.
 
-    The process's covariance given its value at 0 is sigma^2 (e^(-|u-v|/tau) - e^(-(u+v)/tau)); this is the
-    root of its mean over the square age ... age + open.
+    All frames are open for `open_s`, and `download_s` lies between them; where `probe_s` is given, a probe of
+    no exposure comes that long before each frame, and its level is known too. With the mean over an interval
+    of length e weakened by q = (tau/e) (1 - e^(-e/tau)), two intervals a gap apart have the covariance
+    sigma^2 q q' e^(-gap/tau), and one has the variance 2 sigma^2 (tau/e) (1 - q).
     """
-    fade = 1 - np.exp(-open_s / tau_s)
-    square = 2 * tau_s * (open_s - tau_s * fade) - (tau_s * exp(-age_s / tau_s) * fade) ** 2
-    return np.asarray(sigma * np.sqrt(np.maximum(square, 0.0)) / open_s)
+    starts_s, lengths_s, free_s = [0.0], [open_s], 0.0
+    for _ in range(_REMEMBERED):
+        if probe_s is not None:
+            free_s -= probe_s
+            starts_s.append(free_s)
+            lengths_s.append(0.0)
+        free_s -= download_s + open_s
+        starts_s.append(free_s)
+        lengths_s.append(open_s)
+    start, length = np.array(starts_s), np.maximum(lengths_s, 1e-6 * tau_s)
+    weak = tau_s / length * -np.expm1(-length / tau_s)
+    gap = np.maximum(start[None, :] - (start + length)[:, None], (start[:, None] - (start + length)[None, :]))
+    covariance = weak[:, None] * weak[None, :] * np.exp(-np.maximum(gap, 0.0) / tau_s)
+    np.fill_diagonal(covariance, 2 * tau_s / length * (1 - weak))
+    known = covariance[1:, 1:]
+    told = covariance[0, 1:] @ np.linalg.solve(known, covariance[1:, 0])
+    return float(sigma * np.sqrt(max(covariance[0, 0] - told, 0.0)))
 
 
 def chance_in_band(deviation: Array) -> Array:
