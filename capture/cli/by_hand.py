@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from capture.cli.console import journal_printer
+from capture.cli.flat_plan import FlatLine, in_runs, read_flat_plan
 from capture.cli.options import (
     CONFIG,
     ConfigOption,
     CountOption,
     JsonOption,
+    RigArgument,
     RigOption,
     next_twilight,
     with_farm,
@@ -37,35 +41,58 @@ run_app = typer.Typer(help="Run one sequence by hand on one rig.", no_args_is_he
 
 @run_app.command("sky-flats")
 def run_sky_flats(
+    named: RigArgument = "",
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
     filters: Annotated[str, typer.Option(help="Names separated by commas; all if left out.")] = "",
     count: CountOption = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="An ACP flat plan: lines of count, filter, binning.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take sky flats in this twilight, or wait for the next one of this night."""
     settings = load_config(config)
-    chosen = _rig(settings, rig)
+    chosen = _rig(settings, named, rig)
     names = tuple(name.strip() for name in filters.split(",") if name.strip())
+    if plan is not None and (names or count):
+        raise BadInput("--plan says which filters and how many; leave --filters and --count out")
+    lines = read_flat_plan(plan) if plan is not None else ()
     if names:
         chosen = chosen.model_copy(update={"flats": chosen.flats.model_copy(update={"filters": names})})
 
-    def job(farm: Farm) -> Job:
+    def jobs(farm: Farm) -> list[Job]:
         here, now = farm.rigs[chosen.name], farm.clock.now()
         window = next_twilight(farm.site, now, chosen)
-        wanted = count or chosen.flats.count
-        wants = [
-            Want(here.spec(Kind.FLAT, 0.0, name).set_key(), wanted)
-            for name in chosen_filters(chosen, here.filters)
-        ]
-        runner = farm.runners[chosen.name]
-        return runner.job_of("sky_flats", window, tuple(wants), farm.site.night_of(now))
+        runner, night = farm.runners[chosen.name], farm.site.night_of(now)
+        runs = [_planned(here, run) for run in in_runs(lines)]
+        if not lines:
+            filters = chosen_filters(chosen, here.filters)
+            wanted = count or chosen.flats.count
+            runs = [tuple(Want(here.spec(Kind.FLAT, 0.0, name).set_key(), wanted) for name in filters)]
+        return [runner.job_of("sky_flats", window, wants, night) for wants in runs]
 
-    _run_by_hand(settings, chosen, job, as_json=as_json)
+    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+
+
+def _planned(rig: Rig, lines: list[FlatLine]) -> tuple[Want, ...]:
+    """A run of a flat plan's lines. Raises BadInput for a filter that the wheel lacks."""
+    wants = []
+    for line in lines:
+        name = line.filter if rig.filters else None
+        if rig.filters and name not in rig.filters:
+            raise BadInput(
+                f"line {line.number} of the flat plan wants the filter {name!r}, but the wheel has "
+                f"{' '.join(rig.filters)}"
+            )
+        spec = replace(rig.spec(Kind.FLAT, 0.0, name).set_key(), binning=line.binning)
+        wants.append(Want(spec, line.count))
+    return tuple(wants)
 
 
 @run_app.command("bias")
 def run_bias(
+    named: RigArgument = "",
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
     count: CountOption = None,
@@ -73,17 +100,18 @@ def run_bias(
 ) -> None:
     """Take a set of bias frames under a shut roof."""
     settings = load_config(config)
-    chosen = _rig(settings, rig)
+    chosen = _rig(settings, named, rig)
 
-    def job(farm: Farm) -> Job:
+    def jobs(farm: Farm) -> list[Job]:
         spec = farm.rigs[chosen.name].spec(Kind.BIAS)
-        return _dark_job(farm, chosen, "bias", (Want(spec, count or chosen.bias.count),))
+        return [_dark_job(farm, chosen, "bias", (Want(spec, count or chosen.bias.count),))]
 
-    _run_by_hand(settings, chosen, job, as_json=as_json)
+    _run_by_hand(settings, chosen, jobs, as_json=as_json)
 
 
 @run_app.command("darks")
 def run_darks(
+    named: RigArgument = "",
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
     exposures: Annotated[
@@ -94,15 +122,15 @@ def run_darks(
 ) -> None:
     """Take sets of darks under a shut roof."""
     settings = load_config(config)
-    chosen = _rig(settings, rig)
+    chosen = _rig(settings, named, rig)
     seconds = _seconds(exposures) or chosen.darks.exposures_s
 
-    def job(farm: Farm) -> Job:
+    def jobs(farm: Farm) -> list[Job]:
         here = farm.rigs[chosen.name]
         wants = tuple(Want(here.spec(Kind.DARK, s), count or chosen.darks.count) for s in seconds)
-        return _dark_job(farm, chosen, "darks", wants)
+        return [_dark_job(farm, chosen, "darks", wants)]
 
-    _run_by_hand(settings, chosen, job, as_json=as_json)
+    _run_by_hand(settings, chosen, jobs, as_json=as_json)
 
 
 def _dark_job(farm: Farm, rig: RigConfig, sequence: str, wants: tuple[Want, ...]) -> Job:
@@ -110,8 +138,13 @@ def _dark_job(farm: Farm, rig: RigConfig, sequence: str, wants: tuple[Want, ...]
     return Job(sequence, rig.name, farm.site.night_of(now), Window(now, now + _UNATTENDED), wants)
 
 
-def _run_by_hand(settings: Config, rig: RigConfig, job: Callable[[Farm], Job], *, as_json: bool) -> None:
-    """Connect one rig, run the job, build the masters. Raises NightcalError; Exit(1) when incomplete."""
+def _run_by_hand(
+    settings: Config, rig: RigConfig, jobs: Callable[[Farm], list[Job]], *, as_json: bool
+) -> None:
+    """Connect one rig, run the jobs in turn, build the masters.
+
+    Raises NightcalError; Exit(1) when frames are missing.
+    """
     rigs = tuple(rig if other.name == rig.name else other for other in settings.rig)
     settings = settings.model_copy(update={"rig": rigs})
     clock = SystemClock()
@@ -121,16 +154,17 @@ def _run_by_hand(settings: Config, rig: RigConfig, job: Callable[[Farm], Job], *
     def work(farm: Farm) -> bool:
         here = farm.rigs[rig.name]
         here.connect()
-        made = job(farm)
+        made = jobs(farm)
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
-        if made.sequence == "sky_flats":
-            _await_window(here, made.window)
-        else:
-            _await_shut_roof(here, farm)
-        outcome = farm.runners[rig.name].run(made)
+        for job in made:
+            if job.sequence == "sky_flats":
+                _await_window(here, job.window)
+            else:
+                _await_shut_roof(here, farm)
+            outcome = farm.runners[rig.name].run(job)
         farm.build_masters()
         good = len(farm.archive.catalogue.frames(rig=rig.name, good=True)) - good_before
-        wanted = sum(want.count for want in made.wants)
+        wanted = sum(want.count for job in made for want in job.wants)
         journal.say(rig.name, "done", f"{good} good frames of {wanted} wanted ({outcome.text})", good=good)
         return good >= wanted
 
@@ -166,9 +200,12 @@ def _await_shut_roof(rig: Rig, farm: Farm) -> None:
     rig.patience.wait(what, shut, deadline_s, poll_s=1.0)
 
 
-def _rig(settings: Config, name: str) -> RigConfig:
-    if name:
-        return settings.rig_named(name)
+def _rig(settings: Config, named: str, option: str) -> RigConfig:
+    """The rig that is meant, by argument or option. Raises BadInput."""
+    if named and option and named != option:
+        raise BadInput(f"two rigs are named, {named} and {option}; name one")
+    if named or option:
+        return settings.rig_named(named or option)
     if len(settings.rig) > 1:
         raise BadInput(f"name a rig with --rig: {', '.join(rig.name for rig in settings.rig)}")
     return settings.rig[0]

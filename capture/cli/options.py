@@ -29,6 +29,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RigOption = Annotated[str, typer.Option("--rig", help="The rig's name; may be left out when there is one.")]
+RigArgument = Annotated[
+    str, typer.Argument(metavar="[RIG]", help="The rig's name, as with --rig.", show_default=False)
+]
 CountOption = Annotated[int | None, typer.Option("--count", min=1, max=1000, help="Frames of each set.")]
 DateOption = Annotated[str, typer.Option("--date", help="The evening's date, YYYY-MM-DD; else tonight.")]
 
