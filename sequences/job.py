@@ -9,6 +9,7 @@ from datetime import date
 from capture.frame import Frame, FrameSpec
 from capture.rig.rig import Rig
 from capture.site import Window
+from sequences.flat_controller import Measurement
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,11 @@ class Want:
 
 @dataclass(frozen=True)
 class Job:
-    """One run's work. `bias_level_adu`: the library's, None when it holds no bias for this rig."""
+    """One run's work.
+
+    `bias_level_adu`: the library's, None when it holds no bias of this setup. `history`: what the flats of
+    earlier twilights showed, of this setup and since the last event that concerns them, in order.
+    """
 
     sequence: str
     rig: str
@@ -29,6 +34,7 @@ class Job:
     window: Window
     wants: tuple[Want, ...]
     bias_level_adu: float | None = None
+    history: tuple[Measurement, ...] = ()
 
 
 # Yields frames, the rejected ones too; returns, in words, why it came to its end.

@@ -12,7 +12,7 @@ from capture.clock import Clock
 from capture.errors import BadInput, DeviceError, Interrupted, Stopped
 from capture.frame import Kind
 from capture.journal import Journal
-from capture.night.learning import bias_level_adu
+from capture.night.learning import bias_level_adu, history_of
 from capture.night.plan import Block
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
@@ -76,8 +76,13 @@ class Runner:
 
     def job_of(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
         """Such a job on this rig, with what its sequence needs from the library."""
-        bias_adu = bias_level_adu(self.archive.catalogue, self.rig.name, wants[0].spec)
-        return Job(sequence, self.rig.name, night, window, wants, bias_adu)
+        catalogue, spec = self.archive.catalogue, wants[0].spec
+        if spec.kind is not Kind.FLAT:
+            return Job(sequence, self.rig.name, night, window, wants)
+        bias_adu = bias_level_adu(catalogue, self.rig.name, spec)
+        history = history_of(catalogue, self.rig.name, spec, self._clock.now())
+        self._journal.say(self.rig.name, "learned", f"{sequence} learns from {history}")
+        return Job(sequence, self.rig.name, night, window, wants, bias_adu, history.measurements)
 
     def run(self, job: Job) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.

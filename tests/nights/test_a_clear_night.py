@@ -138,3 +138,12 @@ def test_another_seed_gives_another_sky(night: Night, tmp_path: Path) -> None:
     first = [next(f for f in n.frames if f.kind is Kind.FLAT) for n in (night, other)]
     pixels = [fits.getdata(n.folder / f.path) for n, f in zip((night, other), first, strict=True)]
     assert not np.array_equal(*pixels)
+
+
+def test_dawn_learns_from_the_flats_of_dusk(night: Night) -> None:
+    assert sorted(night.said("learned")) == [
+        "sky_flats learns from 4 flats of 1 night, the last of 2026-11-21",
+        "sky_flats learns from 6 flats of 1 night, the last of 2026-11-21",
+        "sky_flats learns from nothing yet",
+        "sky_flats learns from nothing yet",
+    ]
