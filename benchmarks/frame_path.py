@@ -109,6 +109,7 @@ def simulated_camera(side_px: int) -> Iterator[str]:
                     break
         finally:
             process.terminate()
+            process.wait()
 
 
 def cadence(side_px: int, folder: Path, frames: int) -> dict[str, float]:
