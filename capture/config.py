@@ -166,6 +166,13 @@ class CoolingConfig(_Section):
     deadline_s: PositiveSeconds = 1800.0
 
 
+class FocusConfig(_Section):
+    """`[rig.focus]`: focuser steps. `position`: the focus of a filter of offset 0; as found without it."""
+
+    position: Annotated[int, Field(ge=0)] | None = None
+    offsets: dict[Name, int] = {}
+
+
 class FlatsConfig(_Section):
     """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel.
 
@@ -184,6 +191,7 @@ class FlatsConfig(_Section):
     lowest_altitude_deg: Annotated[float, Field(ge=10, le=85)] = 30.0
     sun_distance_deg: Annotated[float, Field(ge=20, le=90)] = 45.0
     moon_distance_deg: Annotated[float, Field(ge=0, le=60)] = 30.0
+    rotator_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
     exposure_grid_s: tuple[PositiveSeconds, ...] = ()
     flat_darks: bool = False
 
@@ -227,14 +235,30 @@ class RigConfig(_Section):
     filter_wheel: Address | None = None
     telescope: Address | None = None
     cover_calibrator: Address | None = None
+    focuser: Address | None = None
+    rotator: Address | None = None
+    dome: Address | None = None
     binning: Annotated[int, Field(ge=1, le=8)] = 1
     gain: int | None = None
     offset: int | None = None
     readout_mode: int | None = None
     cooling: CoolingConfig | None = None
+    focus: FocusConfig | None = None
     flats: FlatsConfig = FlatsConfig()
     bias: BiasConfig = BiasConfig()
     darks: DarksConfig = DarksConfig()
+
+    @model_validator(mode="after")
+    def _complete(self) -> RigConfig:
+        for given, needs, key in (
+            (self.focus, self.focuser, "focuser"),
+            (self.flats.rotator_deg, self.rotator, "rotator"),
+            (self.dome, self.telescope, "telescope"),
+        ):
+            if given is not None and needs is None:
+                what = {"focuser": "focus", "rotator": "flats.rotator_deg", "telescope": "dome"}[key]
+                raise ValueError(f"{what} needs the key {key}")
+        return self
 
 
 class MastersConfig(_Section):
@@ -258,7 +282,12 @@ class Config(_Section):
     def _distinct(self) -> Config:
         names = [rig.name for rig in self.rig]
         cameras = [str(rig.camera) for rig in self.rig]
-        for what, values in (("rigs have the name", names), ("rigs use the camera", cameras)):
+        domes = [str(rig.dome) for rig in self.rig if rig.dome]
+        for what, values in (
+            ("rigs have the name", names),
+            ("rigs use the camera", cameras),
+            ("rigs turn the dome", domes),
+        ):
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"two {what} {value}; each needs its own")

@@ -6,25 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from capture.alpaca.devices import Camera, CoverCalibrator, CoverStatus, FilterWheel, Telescope
+from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
 from capture.config import RigConfig, Timeouts, TimeoutsConfig
-from capture.errors import BadInput, DeviceError, DeviceTimeout, Preempted, Unsafe
+from capture.errors import DeviceError, Preempted, Unsafe
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
 from capture.journal import Journal
+from capture.rig.cover import Cover
 from capture.rig.flat_spot import PointingLimits
 from capture.rig.mount import Mount
+from capture.rig.optics import Optics
 from capture.rig.patience import Patience
 from capture.rig.sensor import CameraFacts, Sensor
+from capture.rig.slit import Slit
 from capture.site import Site
 
 # Renewed at each checkpoint that is so long after the last one ...
 _RENEWED_EVERY_S = 15.0
 # ... and so much longer than the slow calls between two checkpoints may take.
 _LEASE_TO_SPARE_S = 60.0
-_WHEEL_DEADLINE_S = 60.0
-_COVER_DEADLINE_S = 90.0
 # In twilight the sky changes by half a percent a second.
 _SKY_CHANGES_S = 1.0
 
@@ -49,11 +50,13 @@ class Rig:
         self.patience = Patience(config.name, clock)
         self._guard = guard
         of = (timeouts or TimeoutsConfig()).of
-        wheel, cover, mount = config.filter_wheel, config.cover_calibrator, config.telescope
+        cover, mount, dome = config.cover_calibrator, config.telescope, config.dome
         self._camera = Camera(config.camera, of(config.camera))
-        self._wheel = FilterWheel(wheel, of(wheel)) if wheel else None
-        self._cover = CoverCalibrator(cover, of(cover)) if cover else None
         self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
+        self._optics = Optics(config, of, self.patience, clock)
+        self._cover = (
+            Cover(config.name, CoverCalibrator(cover, of(cover)), self.patience, clock) if cover else None
+        )
         flats = config.flats
         limits = PointingLimits(flats.lowest_altitude_deg, flats.sun_distance_deg, flats.moon_distance_deg)
         self.mount = (
@@ -61,8 +64,11 @@ class Rig:
             if mount
             else None
         )
-        self._filters: tuple[str, ...] = ()
-        self._lease_s = _lease_s([of(address) for address in (config.camera, wheel, cover, mount) if address])
+        self._slit = Slit(config.name, Dome(dome, of(dome)), self.patience, clock) if dome else None
+        devices = (
+            config.camera, config.filter_wheel, cover, mount, dome, config.focuser, config.rotator,
+        )  # fmt: skip
+        self._lease_s = _lease_s([of(address) for address in devices if address])
         self._lease_renewed: float | None = None
         guard.subscribe(self.patience.wake)
 
@@ -74,7 +80,7 @@ class Rig:
     @property
     def filters(self) -> tuple[str, ...]:
         """The wheel's filter names by slot; empty without a wheel."""
-        return self._filters
+        return self._optics.filters
 
     @property
     def readout_s(self) -> float:
@@ -84,26 +90,23 @@ class Rig:
     def connect(self) -> None:
         """Connect to every device and read what does not change. Raises DeviceError."""
         self._sensor.connect()
-        if self._wheel is not None:
-            self._wheel.open(self.clock, pause=self.patience.pause)
-            self._filters = tuple(str(name) for name in self._wheel.Names)
-        if self._cover is not None:
-            self._cover.open(self.clock, pause=self.patience.pause)
-        if self.mount is not None:
-            self.mount.connect()
-        self.journal.say(self.name, "connected", f"connected: {self.camera.name}, filters {self._names()}")
+        self._optics.connect()
+        for device in (self._cover, self.mount, self._slit):
+            if device is not None:
+                device.connect()
+        self.journal.say(
+            self.name,
+            "connected",
+            f"connected: {self.camera.name}, filters {' '.join(self.filters) or 'none'}",
+        )
 
     def disconnect(self) -> None:
         """Drop our connections."""
         self._camera.close()
-        for device in (self._wheel, self._cover):
+        self._optics.close()
+        for device in (self._cover, self.mount, self._slit):
             if device is not None:
                 device.close()
-        if self.mount is not None:
-            self.mount.close()
-
-    def _names(self) -> str:
-        return " ".join(self._filters) or "none"
 
     def spec(self, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> FrameSpec:
         """The FrameSpec of such a frame as this rig is configured, gain and offset as the camera has them."""
@@ -118,6 +121,7 @@ class Rig:
             offset=config.offset if config.offset is not None else facts.offset,
             readout_mode=facts.readout_modes[mode] if mode is not None and facts.readout_modes else None,
             set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
+            rotator_deg=config.flats.rotator_deg if kind is Kind.FLAT else None,
         )
 
     def cool(self) -> None:
@@ -133,29 +137,14 @@ class Rig:
 
         Raises BadInput for an unknown name, DeviceTimeout when it does not arrive.
         """
-        wheel = self._wheel
-        if wheel is None or name not in self._filters:
-            raise BadInput(f"{self.name} has no filter {name!r}; it has {self._names()}")
-        slot = self._filters.index(name)
-        # Asked every time: another client, or a hand, may have turned it since.
-        if wheel.Position != slot:
-            try:
-                wheel.Position = slot
-            except DeviceTimeout as timeout:
-                # Some wheels answer when they have arrived; told twice, they would start anew.
-                if not timeout.sent:
-                    raise
-            self.patience.wait(
-                f"the wheel's way to {name}", lambda: wheel.Position == slot, _WHEEL_DEADLINE_S
-            )
+        self._optics.select(name)
 
     def expose(self, spec: FrameSpec) -> Frame:
         """Take one frame as `spec` says: measured facts and statistics, no verdict yet.
 
         Raises Interrupted after aborting the exposure, DeviceError, BadInput.
         """
-        if spec.filter is not None:
-            self.select_filter(spec.filter)
+        self._optics.set_for(spec)
         mode = self.config.readout_mode
         self._sensor.set_up(spec.binning, self.config.gain, self.config.offset, mode)
         roof_before = self._guard.report().roof
@@ -179,6 +168,7 @@ class Rig:
                 azimuth_deg=pointing.azimuth_deg if pointing else None,
                 right_ascension_h=coordinates[0] if coordinates else None,
                 declination_deg=coordinates[1] if coordinates else None,
+                rotator_deg=self._optics.rotator_deg(),
                 roof_shut=None if RoofState.NONE in roofs else roofs == {RoofState.SHUT},
                 saturation_adu=facts.saturation_adu,
                 electrons_per_adu=facts.electrons_per_adu,
@@ -219,14 +209,16 @@ class Rig:
         try:
             with self.patience.provided(self._renew_lease):
                 self._await_open_roof()
-                with self.patience.provided(self._require_open), self._at_flat_spot():
+                with self.patience.provided(self._require_open), self._at_flat_spot(), self._optics.held():
                     # The mount passes the Sun, if it must, behind a shut cover.
-                    self._open_cover()
+                    if self._cover is not None:
+                        self._cover.open()
                     yield
         finally:
             with self.patience.undisturbed():
                 with suppress(DeviceError):
-                    self._close_cover()
+                    if self._cover is not None:
+                        self._cover.shut()
                 with suppress(DeviceError):
                     if self.mount is not None:
                         self.mount.stop_tracking()
@@ -237,7 +229,8 @@ class Rig:
         """The roof shut and staying so, the cover shut; a checkpoint raises Preempted when that ends."""
         with self.patience.provided(self._require_shut):
             self.patience.checkpoint()
-            self._close_cover()
+            if self._cover is not None:
+                self._cover.shut()
             yield
 
     def stay_at_flat_spot(self, last: Frame | None = None) -> bool:
@@ -252,6 +245,8 @@ class Rig:
         self.mount.stay_at_flat_spot()
         if last is not None:
             self.mount.move_off_stars((self.clock.now() - last.facts.started).total_seconds())
+        if self._slit is not None:
+            self._slit.follow(self.mount.pointing())
         return self.clock.monotonic() - begun > _SKY_CHANGES_S
 
     @contextmanager
@@ -259,7 +254,11 @@ class Rig:
         if self.mount is None:
             yield
             return
+        if self._slit is not None:
+            self._slit.begin_to_follow(self.mount.flat_spot())
         self.mount.point_at_flat_spot()
+        if self._slit is not None:
+            self._slit.follow(self.mount.pointing())
         with self.patience.provided(self.mount.require_away_from_sun):
             yield
 
@@ -287,20 +286,6 @@ class Rig:
         if not report.dark or self.roof_leaves_s() < 5.0:
             why = "the roof is about to open" if report.dark else f"the roof is {report.roof}"
             raise Preempted(f"{self.name}: {why}")
-
-    def _open_cover(self) -> None:
-        cover = self._cover
-        if cover is None or cover.CoverState in (CoverStatus.NotPresent, CoverStatus.Open):
-            return
-        cover.OpenCover()
-        self.patience.wait("the cover", lambda: cover.CoverState == CoverStatus.Open, _COVER_DEADLINE_S)
-
-    def _close_cover(self) -> None:
-        cover = self._cover
-        if cover is None or cover.CoverState in (CoverStatus.NotPresent, CoverStatus.Closed):
-            return
-        cover.CloseCover()
-        self.patience.wait("the cover", lambda: cover.CoverState == CoverStatus.Closed, _COVER_DEADLINE_S)
 
 
 def _lease_s(timeouts: list[Timeouts]) -> float:
