@@ -58,6 +58,7 @@ def spec_by_catalogue(config: RigConfig, catalogue: Catalogue) -> SpecOf:
             offset=config.offset if config.offset is not None else last.offset,
             readout_mode=last.readout_mode if config.readout_mode is not None else None,
             set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
+            rotator_deg=config.flats.rotator_deg if kind is Kind.FLAT else None,
         )
 
     return spec_of

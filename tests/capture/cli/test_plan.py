@@ -12,6 +12,7 @@ import pytest
 from capture.clock import SystemClock
 from capture.config import load_config
 from capture.store.archive import Archive
+from simulators import Server
 from tests.capture.cli.command import CONFIG, SECOND_RIG, Nightcal, write_config
 from tests.capture.night.twilights import add_bias, add_twilight
 
@@ -107,6 +108,17 @@ def test_with_no_filters_known_at_all_it_says_so_and_shows_no_flats(
     (entry,) = planned(nightcal)
     assert not any(name.startswith("flat") for name in counts(entry))
     assert any("the filters are not known yet" in note for note in entry["notes"])
+
+
+def test_a_wheel_of_which_nothing_is_known_is_asked(
+    nightcal: Nightcal, tmp_path: Path, server: Server
+) -> None:
+    write_config(tmp_path, server.address)
+    (entry,) = planned(nightcal, "--date", "2026-11-21")
+    assert {name for name in counts(entry) if name.startswith("flat")} == {
+        f"flat {name}" for name in ("L", "R", "G", "B", "Ha", "OIII", "SII")
+    }
+    assert any("those of the wheel: L R G B Ha OIII SII" in note for note in entry["notes"])
 
 
 def test_an_order_for_tonight_comes_first_and_can_be_taken_back(nightcal: Nightcal, archive: Archive) -> None:
