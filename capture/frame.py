@@ -86,12 +86,18 @@ class Statistics:
     saturated_fraction: float
 
     @classmethod
-    def of(cls, pixels: Pixels, saturation_adu: float) -> Statistics:
+    def of(cls, pixels: Pixels, saturation_adu: float, *, mosaic: bool = False) -> Statistics:
         """Measure `pixels`, uint16 [rows, columns]; `saturation_adu` is where the sensor clips.
+
+        Of a colour sensor's `mosaic` the brightest of its four planes is measured: it saturates first.
 
         The deviation is the normal-equivalent width 1.4826 x MAD (Rousseeuw & Croux 1993), which hot pixels
         and stars do not move. Median and deviation come from at most about a million evenly spread pixels.
         """
+        if mosaic:
+            planes = [pixels[row::2, column::2] for row in (0, 1) for column in (0, 1)]
+            measured = [cls.of(plane, saturation_adu) for plane in planes if plane.size]
+            return max(measured, key=lambda plane: plane.median_adu)
         step = max(1, round((pixels.size / 1_000_000) ** 0.5))
         sample = np.ascontiguousarray(pixels[::step, ::step]).ravel()
         # A uint16 histogram gives every order statistic at once, many times faster than sorting.

@@ -137,12 +137,23 @@ class CameraBody(Device):
     def _modes(self) -> list[str]:
         return [mode.name for mode in self._settings.readout_modes]
 
+    @get("cansetccdtemperature")
+    @get("cangetcoolerpower")
+    def _cools(self) -> bool:
+        return self._settings.has_cooler
+
+    def _cooled(self, member: str) -> None:
+        if not self._settings.has_cooler:
+            raise not_implemented(member)
+
     @get("cooleron")
     def _get_cooler(self) -> bool:
+        self._cooled("CoolerOn")
         return self.cooler.on
 
     @put("cooleron", "CoolerOn")
     def _set_cooler(self, on: bool) -> None:
+        self._cooled("CoolerOn")
         self.cooler.switch(self.now_s(), on)
 
     @get("ccdtemperature")
@@ -151,16 +162,19 @@ class CameraBody(Device):
 
     @get("setccdtemperature")
     def _get_set_point(self) -> float:
+        self._cooled("SetCCDTemperature")
         return self.cooler.setpoint_c
 
     @put("setccdtemperature", "SetCCDTemperature")
     def _set_point(self, celsius: float) -> None:
+        self._cooled("SetCCDTemperature")
         if not -100 <= celsius <= 60:
             raise invalid(f"SetCCDTemperature {celsius} C is not within -100 to 60 C")
         self.cooler.set_point(self.now_s(), celsius)
 
     @get("coolerpower")
     def _power(self) -> float:
+        self._cooled("CoolerPower")
         return round(self.cooler.power_percent(self.now_s()), 1)
 
     @get("heatsinktemperature")

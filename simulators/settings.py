@@ -66,6 +66,7 @@ class CameraSettings:
     readout_s: float = 1.0
     has_shutter: bool = False
     shutter_error_s: float = 0.0
+    has_cooler: bool = True
     cooler_delta_c: float = 40.0
     exposure_min_s: float = 0.000032
     exposure_max_s: float = 3600.0

@@ -20,6 +20,8 @@ BUSY = (
 )
 _LARGEST_SENSOR_PX = 1 << 30
 _BAYER_PATTERNS = {SensorType.RGGB: "RGGB"}
+# Two by two pixels of different colours: their levels differ, and the brightest saturates first.
+_MOSAICS = (SensorType.RGGB, SensorType.CMYG, SensorType.CMYG2, SensorType.LRGB)
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,16 @@ class CameraFacts:
     exposure_max_s: float
     bayer_pattern: str | None
     bayer_offset_px: tuple[int, int]
+    is_mosaic: bool
+    has_shutter: bool
+    binning_max: int
     can_cool: bool
     readout_modes: tuple[str, ...]
+    readout_mode: int | None
     gain: int | None
     offset: int | None
+    gain_range: tuple[int, int] | None
+    offset_range: tuple[int, int] | None
 
 
 def read_facts(rig: str, camera: Camera) -> CameraFacts:
@@ -66,15 +74,28 @@ def read_facts(rig: str, camera: Camera) -> CameraFacts:
             int(optional(lambda: camera.BayerOffsetX) or 0),
             int(optional(lambda: camera.BayerOffsetY) or 0),
         ),
+        is_mosaic=color in _MOSAICS,
+        has_shutter=bool(optional(lambda: camera.HasShutter)),
+        binning_max=int(positive(optional(lambda: float(camera.MaxBinX))) or 1),
         can_cool=bool(optional(lambda: camera.CanSetCCDTemperature)),
         readout_modes=tuple(optional(lambda: camera.ReadoutModes) or ()),
+        readout_mode=told(lambda: int(camera.ReadoutMode)),
         gain=optional(lambda: camera.Gain),
         offset=optional(lambda: camera.Offset),
+        gain_range=_range(lambda: camera.Gains, lambda: (camera.GainMin, camera.GainMax)),
+        offset_range=_range(lambda: camera.Offsets, lambda: (camera.OffsetMin, camera.OffsetMax)),
     )
     width_px, height_px = facts.width_px, facts.height_px
     if min(width_px, height_px) < 1 or width_px * height_px > _LARGEST_SENSOR_PX:
         raise DeviceError(f"{rig}: the camera claims a sensor of {width_px} x {height_px} pixels")
     return facts
+
+
+def _range(names: Callable[[], list[str]], limits: Callable[[], tuple[int, int]]) -> tuple[int, int] | None:
+    """What a setting may be: an index into its names, or a number between limits; None where unknown."""
+    if (listed := told(names)) is not None:
+        return (0, len(listed) - 1) if listed else None
+    return told(limits)
 
 
 def told(read: Callable[[], T]) -> T | None:

@@ -15,6 +15,7 @@ from capture.guard.client import GuardClient, RoofState
 from capture.journal import Journal
 from capture.rig.cover import Cover
 from capture.rig.flat_spot import PointingLimits
+from capture.rig.limits import require_possible
 from capture.rig.mount import Mount
 from capture.rig.optics import Optics
 from capture.rig.patience import Patience
@@ -69,6 +70,8 @@ class Rig:
             config.camera, config.filter_wheel, cover, mount, dome, config.focuser, config.rotator,
         )  # fmt: skip
         self._lease_s = _lease_s([of(address) for address in devices if address])
+        # Once a frame was asked for with other settings than the usual ones, each says them all.
+        self._sets_all = False
         self._lease_renewed: float | None = None
         guard.subscribe(self.patience.wake)
 
@@ -88,8 +91,12 @@ class Rig:
         return self._sensor.readout_s
 
     def connect(self) -> None:
-        """Connect to every device and read what does not change. Raises DeviceError."""
+        """Connect to every device and read what does not change.
+
+        Raises DeviceError; BadInput for what the config asks and a device cannot.
+        """
         self._sensor.connect()
+        require_possible(self.config, self.camera)
         self._optics.connect()
         for device in (self._cover, self.mount, self._slit):
             if device is not None:
@@ -145,12 +152,13 @@ class Rig:
         Raises Interrupted after aborting the exposure, DeviceError, BadInput.
         """
         self._optics.set_for(spec)
-        mode = self.config.readout_mode
-        self._sensor.set_up(spec.binning, self.config.gain, self.config.offset, mode)
+        self._set_up(spec)
         roof_before = self._guard.report().roof
         exposed = self._sensor.expose(spec, light=spec.kind in (Kind.FLAT, Kind.LIGHT))
         roofs = {roof_before, self._guard.report().roof}
         facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
+        # Binning adds up the colours.
+        mosaic = facts.is_mosaic and spec.binning == 1
         looks_up = self.mount is not None and spec.kind in (Kind.FLAT, Kind.LIGHT)
         pointing = self.mount.pointing() if self.mount is not None and looks_up else None
         coordinates = self.mount.coordinates() if self.mount is not None and looks_up else None
@@ -173,12 +181,26 @@ class Rig:
                 saturation_adu=facts.saturation_adu,
                 electrons_per_adu=facts.electrons_per_adu,
                 pixel_size_um=facts.pixel_size_um,
-                bayer_pattern=facts.bayer_pattern,
+                bayer_pattern=facts.bayer_pattern if mosaic else None,
                 bayer_offset_px=facts.bayer_offset_px,
                 downloaded_s=exposed.overhead_s,
             ),
-            statistics=Statistics.of(exposed.pixels, facts.saturation_adu),
+            statistics=Statistics.of(exposed.pixels, facts.saturation_adu, mosaic=mosaic),
         )
+
+    def _set_up(self, spec: FrameSpec) -> None:
+        """Set the camera as `spec` says; what the config leaves to it is not touched until it must be."""
+        config, usual = self.config, self.spec(spec.kind)
+        asked = (spec.gain, spec.offset, spec.readout_mode)
+        given = tuple(value for value in asked if value is not None)
+        if given and asked != (usual.gain, usual.offset, usual.readout_mode):
+            self._sets_all = True
+        gain, offset, mode = config.gain, config.offset, config.readout_mode
+        if self._sets_all:
+            gain, offset = spec.gain, spec.offset
+            modes, found = self.camera.readout_modes, self.camera.readout_mode
+            mode = modes.index(spec.readout_mode) if spec.readout_mode in modes else mode or found
+        self._sensor.set_up(spec.binning, gain, offset, mode)
 
     def roof_leaves_s(self) -> float:
         """Seconds until the roof may open, infinite while it stays shut, 0 when it is not shut."""

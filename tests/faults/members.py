@@ -31,8 +31,8 @@ _READ = {
     "camera": """
         BayerOffsetX BayerOffsetY BinX CCDTemperature CameraState CameraXSize CameraYSize CanAbortExposure
         CanSetCCDTemperature Connected Connecting ElectronsPerADU ExposureMax ExposureMin FullWellCapacity
-        Gain ImageReady InterfaceVersion LastExposureDuration LastExposureStartTime MaxADU Name NumX NumY
-        Offset
+        Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion LastExposureDuration
+        LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax OffsetMin Offsets
         PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType
     """,
     "covercalibrator": "Connected Connecting CoverState InterfaceVersion",

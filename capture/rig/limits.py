@@ -1,0 +1,34 @@
+"""What the config asks of a camera, held against what the camera can, before anything moves. Pure."""
+
+from __future__ import annotations
+
+from capture.config import RigConfig
+from capture.errors import BadInput
+from capture.rig.camera_facts import CameraFacts
+
+
+def require_possible(config: RigConfig, facts: CameraFacts) -> None:
+    """Raise BadInput naming section, key and the camera's limit for the first thing that it cannot."""
+    where = f'[[rig]] "{config.name}"'
+    if config.binning > facts.binning_max:
+        raise BadInput(f"{where} binning {config.binning}: the camera bins up to {facts.binning_max}")
+    for key, wanted, now, limits in (
+        ("gain", config.gain, facts.gain, facts.gain_range),
+        ("offset", config.offset, facts.offset, facts.offset_range),
+    ):
+        if wanted is None:
+            continue
+        if now is None:
+            raise BadInput(f"{where} {key} {wanted}: the camera has no such setting; take the key out")
+        if limits is not None and not limits[0] <= wanted <= limits[1]:
+            raise BadInput(f"{where} {key} {wanted}: the camera takes {limits[0]} to {limits[1]}")
+    mode, modes = config.readout_mode, facts.readout_modes
+    if mode is not None and modes and not 0 <= mode < len(modes):
+        listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(modes))
+        raise BadInput(f"{where} readout_mode {mode}: the camera has {listed}")
+    low_s, high_s = config.flats.min_exposure_s, config.flats.max_exposure_s
+    if low_s > facts.exposure_max_s or high_s < facts.exposure_min_s:
+        raise BadInput(
+            f'[rig "{config.name}".flats] allows exposures of {low_s:g} to {high_s:g} s, but the camera '
+            f"takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s"
+        )
