@@ -112,7 +112,7 @@ class _ClearSky:
         level_ln = self._levels_ln.get(spec.filter)
         if level_ln is None or _setup(spec) != self._setup:
             return None
-        return np.array([level_ln + shape(float(altitude)) for altitude in sun_altitude_deg])
+        return np.array([level_ln + float(shape(float(altitude))) for altitude in sun_altitude_deg])
 
 
 def _throughputs_ln(history: History) -> dict[str | None, float]:
@@ -124,7 +124,7 @@ def _throughputs_ln(history: History) -> dict[str | None, float]:
         altitude_deg = frame.facts.sun_altitude_deg
         if _FAINTEST * full_adu < level_adu < _BRIGHTEST * full_adu and isfinite(altitude_deg):
             rate_ln = log(level_adu / frame.facts.exposure_s)
-            found.setdefault(frame.spec.filter, []).append(rate_ln - shape(altitude_deg))
+            found.setdefault(frame.spec.filter, []).append(rate_ln - float(shape(altitude_deg)))
     return {name: median(levels) for name, levels in found.items()}
 
 

@@ -41,7 +41,7 @@ def filters(catalogue: Catalogue, now: datetime = NOW) -> list[str]:
 def level_ln(catalogue: Catalogue, spec: FrameSpec) -> float | None:
     known = sky_known(history_of(catalogue, "T1", spec, NOW), FlatsConfig())
     found = known.forecast.log_rate(spec, np.array([-5.0]))
-    return None if found is None else float(found[0]) - shape(-5.0)
+    return None if found is None else float(found[0]) - float(shape(-5.0))
 
 
 def test_rejected_frames_teach_as_good_ones_do_with_the_level_above_bias(catalogue: Catalogue) -> None:

@@ -54,10 +54,10 @@ def add_twilight(
     for name, count in counts.items():
         for _ in range(count):
             exposure_s = min(
-                60.0, max(0.05, aim_adu / exp(levels[name] + shape(site.sun_altitude_deg(when))))
+                60.0, max(0.05, aim_adu / exp(levels[name] + float(shape(site.sun_altitude_deg(when)))))
             )
             sun_deg = site.sun_altitude_deg(when + timedelta(seconds=exposure_s / 2))
-            level_adu = min(FULL_ADU, BIAS_ADU + exposure_s * exp(levels[name] + shape(sun_deg)))
+            level_adu = min(FULL_ADU, BIAS_ADU + exposure_s * exp(levels[name] + float(shape(sun_deg))))
             frame = make_frame(replace(flat_spec(name), exposure_s=exposure_s))
             facts = replace(
                 frame.facts, started=when, sun_altitude_deg=sun_deg, camera=camera, saturation_adu=FULL_ADU
