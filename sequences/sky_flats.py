@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
@@ -42,7 +44,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 last = None
                 continue
             spec = _spec_of(wants[action.filter].spec, action)
-            frame = rig.expose(spec)
+            frame = rig.expose(spec, _surely_next(controller, action, settings, rig))
             frame = judge(frame, bias_adu, settings) if isinstance(action, Expose) else frame
             level_adu = frame.statistics.median_adu - bias_adu
             controller.observe(
@@ -61,6 +63,20 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 rig.journal.say(rig.name, "probe", f"probe {action.filter}: {seen}")
             else:
                 yield frame
+
+
+def _surely_next(
+    controller: FlatController, action: Expose | Probe, settings: FlatSettings, rig: Rig
+) -> str | None:
+    """The filter that follows when this is its filter's last wanted frame, and comes out as it should."""
+    if not isinstance(action, Expose) or controller.left.get(action.filter) != 1:
+        return None
+    rehearsal, now = deepcopy(controller), rig.clock.now()
+    rehearsal.observe(
+        Measurement(action.filter, action.exposure_s, now, settings.target_adu, 0.0, counted=True)
+    )
+    following = rehearsal.next(now + timedelta(seconds=action.exposure_s + rig.readout_s))
+    return following.filter if isinstance(following, Expose | Probe) else None
 
 
 def judge(frame: Frame, bias_adu: float, settings: FlatSettings) -> Frame:

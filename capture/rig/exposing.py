@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from capture.alpaca.devices import Camera, CameraStates
 from capture.clock import Clock
@@ -20,6 +21,7 @@ _EARLY_S = 0.015
 # Some servers take a moment after StartExposure before they take the last image's ImageReady back.
 _NOT_BEFORE_S = 0.1
 _LATE_S = 2.0
+_SHUT = (CameraStates.cameraReading, CameraStates.cameraDownload, CameraStates.cameraIdle)
 _RESTART_DEADLINE_S = 60.0
 
 
@@ -44,21 +46,34 @@ class Exposing:
         if state in BUSY:
             raise SomebodyElse(self._rig, f"its state is {word(state)}, and we have started nothing")
 
-    def until_ready(self, exposure_s: float, light: bool) -> float:
+    def until_ready(
+        self, exposure_s: float, light: bool, when_shut: Callable[[], None] | None = None
+    ) -> float:
         """Expose and wait until the image can be had; return the seconds that took above the exposure.
+
+        `when_shut` is called as soon as the camera says that the exposure has ended.
 
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
         begun = self._clock.monotonic()
         self._start(exposure_s, light)
         try:
+            if when_shut is not None:
+                self._patience.wait(
+                    f"an exposure of {exposure_s:g} s",
+                    self._has_ended,
+                    deadline_s=exposure_s + _READOUT_DEADLINE_S,
+                    expected_s=max(_NOT_BEFORE_S, exposure_s),
+                )
+                when_shut()
+            waited_s = self._clock.monotonic() - begun
             # The readout's length is learned, so that a frame costs two or three polls and not dozens; never
             # is it asked before its time, when some cameras still say that the last image is ready.
             self._patience.wait(
                 f"an exposure of {exposure_s:g} s",
                 lambda: self._image_ready(begun + exposure_s),
                 deadline_s=exposure_s + _READOUT_DEADLINE_S,
-                expected_s=max(_NOT_BEFORE_S, exposure_s + self.readout_s - _EARLY_S),
+                expected_s=max(_NOT_BEFORE_S, exposure_s + self.readout_s - _EARLY_S - waited_s),
             )
         except (Interrupted, DeviceError) as error:
             self._abort()
@@ -104,6 +119,11 @@ class Exposing:
                 self._abort()
                 raise
             self._journal.say(self._rig, "alarm", f"{error}. It exposes all the same.")
+
+    def _has_ended(self) -> bool:
+        """Whether the shutter is shut. A camera that calls its readout exposing too has when it is ready."""
+        state = told(lambda: CameraStates(self._camera.CameraState))
+        return state in _SHUT or bool(self._camera.ImageReady)
 
     def _image_ready(self, ends: float) -> bool:
         """Whether the image is there. Once it is late, a camera that has failed need not be waited for."""

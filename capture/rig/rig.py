@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -146,15 +146,25 @@ class Rig:
         """
         self._optics.select(name)
 
-    def expose(self, spec: FrameSpec) -> Frame:
+    def prepare_filter(self, name: str) -> None:
+        """Send the wheel ahead to the filter and do not wait. Raises BadInput for an unknown name."""
+        self._optics.prepare(name)
+
+    def expose(self, spec: FrameSpec, next_filter: str | None = None) -> Frame:
         """Take one frame as `spec` says: measured facts and statistics, no verdict yet.
+
+        The wheel leaves for `next_filter` while this frame is read out behind a shut shutter.
 
         Raises Interrupted after aborting the exposure, DeviceError, BadInput.
         """
         self._optics.set_for(spec)
         self._set_up(spec)
         roof_before = self._guard.report().roof
-        exposed = self._sensor.expose(spec, light=spec.kind in (Kind.FLAT, Kind.LIGHT))
+        exposed = self._sensor.expose(
+            spec,
+            light=spec.kind in (Kind.FLAT, Kind.LIGHT),
+            when_shut=self._preparing(next_filter, spec),
+        )
         roofs = {roof_before, self._guard.report().roof}
         facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
         # Binning adds up the colours.
@@ -187,6 +197,18 @@ class Rig:
             ),
             statistics=Statistics.of(exposed.pixels, facts.saturation_adu, mosaic=mosaic),
         )
+
+    def _preparing(self, next_filter: str | None, spec: FrameSpec) -> Callable[[], None] | None:
+        """What there is to do during the readout. Without a shutter the light would change while it lasts."""
+        if next_filter is None or next_filter == spec.filter or not self.camera.has_shutter:
+            return None
+
+        def prepare() -> None:
+            # The frame is not lost over it: the wheel is asked for again, and awaited, before the next one.
+            with suppress(DeviceError):
+                self._optics.prepare(next_filter)
+
+        return prepare
 
     def _set_up(self, spec: FrameSpec) -> None:
         """Set the camera as `spec` says; what the config leaves to it is not touched until it must be."""

@@ -6,6 +6,7 @@ whoever else uses it is given way to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,23 +102,25 @@ class Sensor:
             raise BadInput(f"{self._rig}: the camera cannot be cooled; take [rig.cooling] out of the config")
         cooling.cool(self._rig, self._camera, wanted, self._patience, self._clock)
 
-    def expose(self, spec: FrameSpec, *, light: bool) -> Exposed:
+    def expose(self, spec: FrameSpec, *, light: bool, when_shut: Callable[[], None] | None = None) -> Exposed:
         """Expose and read out one frame as set up; one that proves to be an old image is taken again, once.
+
+        `when_shut` is called between the exposure and the end of its readout.
 
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
         try:
             try:
-                return self._expose_once(spec, light=light)
+                return self._expose_once(spec, light, when_shut)
             except _OldImage as old:
                 self._journal.say(self._rig, "alarm", f"{old}. It is taken again, once.")
             self._patience.pause(_AFTER_OLD_IMAGE_S)
-            return self._expose_once(spec, light=light)
+            return self._expose_once(spec, light, None)
         except SomebodyElse:
             self._others = True
             raise
 
-    def _expose_once(self, spec: FrameSpec, *, light: bool) -> Exposed:
+    def _expose_once(self, spec: FrameSpec, light: bool, when_shut: Callable[[], None] | None) -> Exposed:
         facts = self.facts
         # Where a camera refuses 0 s, a bias is the shortest exposure that it takes.
         seconds = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
@@ -130,7 +133,7 @@ class Sensor:
         self._exposing.require_idle()
         self._settings.require_kept()
         started = self._clock.now()
-        overhead_s = self._exposing.until_ready(seconds, light)
+        overhead_s = self._exposing.until_ready(seconds, light, when_shut)
         pixels = self._download(spec.binning)
         really_s = self._require_new(pixels, started, seconds)
         return Exposed(

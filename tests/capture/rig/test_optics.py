@@ -11,6 +11,7 @@ from capture.config import Config, FlatsConfig, FocusConfig
 from capture.errors import BadInput, DeviceTimeout, Stopped
 from capture.frame import Frame, Kind
 from capture.rig.rig import Rig
+from simulators.faults import Fault
 from tests.capture.rig.bench import RigBench, later
 from tests.wire import Wire
 
@@ -188,3 +189,64 @@ class TestRotator:
             self.exposed(open_bench, parts, flats=self.FLATS)
         assert open_bench.commands("startexposure") == []
         assert len(open_bench.commands("halt")) == 1
+
+
+class TestTheWheelGoesAhead:
+    """While a CCD is read out behind its shut shutter the wheel may already turn."""
+
+    def test_and_the_next_frame_starts_the_earlier(self, ccd_bench: RigBench, clock: SimulatedClock) -> None:
+        ends: dict[bool, float] = {}
+
+        def main() -> None:
+            with ccd_bench.rig() as rig:
+                for ahead in (False, True):
+                    rig.expose(rig.spec(Kind.DARK, 2.0, "U"))
+                    begun = clock.monotonic()
+                    frame = rig.expose(rig.spec(Kind.DARK, 2.0, "U"), "V" if ahead else None)
+                    assert frame.spec.filter == "U"
+                    rig.expose(rig.spec(Kind.DARK, 2.0, "V"))
+                    ends[ahead] = clock.monotonic() - begun
+
+        clock.run(main)
+        assert ends[False] - ends[True] > 3.5, "the wheel needs 4 s for two slots"
+
+    def test_but_never_before_the_exposure_has_ended(
+        self, ccd_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        def main() -> None:
+            with ccd_bench.rig() as rig:
+                rig.expose(rig.spec(Kind.DARK, 7.0, "U"), "V")
+
+        clock.run(main)
+        (start,), (turn,) = ccd_bench.commands("startexposure"), ccd_bench.commands("position")
+        assert 7 <= (turn.time - start.time).total_seconds() <= 8.5
+
+    def test_and_not_at_all_where_nothing_shuts_the_light_out(
+        self, shut_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        def main() -> None:
+            with shut_bench.rig() as rig:
+                rig.expose(rig.spec(Kind.DARK, 7.0, "L"), "R")
+
+        clock.run(main)
+        assert shut_bench.commands("position") == []
+
+    def test_a_wheel_on_its_way_is_not_sent_again(self, ccd_bench: RigBench, clock: SimulatedClock) -> None:
+        def main() -> None:
+            with ccd_bench.rig(readout_mode=None) as rig:
+                rig.prepare_filter("I")
+                rig.expose(rig.spec(Kind.DARK, 0.1, "I"))
+
+        clock.run(main)
+        assert len(ccd_bench.commands("position")) == 1
+
+    def test_a_wheel_that_fails_in_it_costs_no_frame(
+        self, ccd_bench: RigBench, clock: SimulatedClock
+    ) -> None:
+        ccd_bench.observatory.faults.add(Fault("filterwheel/1", "position", "error", method="PUT"))
+
+        def main() -> Frame:
+            with ccd_bench.rig() as rig:
+                return rig.expose(rig.spec(Kind.DARK, 1.0, "U"), "V")
+
+        assert clock.run(main).spec.filter == "U"
