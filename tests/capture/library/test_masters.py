@@ -20,6 +20,7 @@ from capture.frame import Frame, FrameSpec, Pixels
 from capture.journal import Entry, Journal
 from capture.library.masters import build_master, build_masters, check_set
 from capture.store.archive import Archive
+from capture.store.events import EventKind
 from capture.store.rows import FrameRow, MasterRow
 from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, SITE, START, make_frame
 
@@ -280,3 +281,23 @@ def test_a_disk_that_fails_leaves_neither_master_nor_row(
     assert library.archive.catalogue.masters() == []
     assert list(library.archive.root.rglob("Master*")) == []
     assert len(library.build()) == 1
+
+
+def test_frames_from_before_an_event_go_into_no_master_and_a_bias_from_before_serves_no_flat(
+    library: Library,
+) -> None:
+    told = library.archive.catalogue.told
+    library.save(BIAS, biases(6))
+    flat = [np.full(SHAPE, 20000, np.uint16)] * 6
+    library.save(FLAT, flat, minutes=20)
+    at = START + timedelta(minutes=23)
+    told.add_event("T1", EventKind.FILTER_CLEANED, FLAT.filter, at, at, "ann", "")
+    assert [str(row.spec) for row in library.build()] == ["bias"]
+    library.save(FLAT, flat, minutes=40)
+    (master,) = library.build()
+    assert (str(master.spec), master.count, master.oldest_input) == ("flat Ha", 9, at)
+    later = START + timedelta(minutes=60)
+    told.add_event("T1", EventKind.CAMERA_REPLACED, None, later, later, "ann", "")
+    library.save(FLAT, flat, minutes=80)
+    assert library.build() == []
+    assert "there is no master bias" in library.said[-1].text
