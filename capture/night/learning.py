@@ -25,7 +25,7 @@ from sequences.sky_model import shape
 
 # Older than this, dust and a season's haze say more than the frame does.
 _HISTORY = timedelta(days=30)
-_MOST_FRAMES = 2000
+_MOST_FRAMES = 1000
 # Levels between which a median above bias is proportional to the light, as fractions of saturation.
 _FAINTEST, _BRIGHTEST = 0.02, 0.97
 _ENOUGH_GAPS = 5
@@ -78,7 +78,7 @@ def bias_level_adu(catalogue: Catalogue, rig: str, spec: FrameSpec) -> float | N
 
 
 def history_of(catalogue: Catalogue, rig: str, spec: FrameSpec, now: datetime) -> History:
-    """The flats of `spec`'s setup, of the last 30 days and at most 2000; none while the bias is unknown."""
+    """The flats of `spec`'s setup, of the last 30 days and at most 1000; none while the bias is unknown."""
     bias_adu = bias_level_adu(catalogue, rig, spec)
     if bias_adu is None:
         return History((), 0.0)
