@@ -8,8 +8,8 @@ any schedule's good frames are at most
 
 w_f starts as 1 over the cost of the frame about u and is raised, where needed, until it holds for all
 frames; a frame may be as short as the judge's band lets it be, downloads are as fast as they ever are, the
-wheel is free, and filters may be mixed at will. The programme is bounded by its dual: any prices p_f in 0
-... 1 give
+wheel is free, and filters may be mixed at will. The programme is bounded by its dual: any prices p_f from 0
+to 1 give
 
     sum_f p_f quota_f + integral max_f (1 - p_f) w_f(u) du,
 

@@ -9,10 +9,10 @@ tolerance starts the metering anew from its exposure. When three or more metered
 the place of the line. Past a bound the instruction ends with what it has. S and T have their bias.
 
 Settings. Target 31 000 raw, tolerance 10 % of it. The longest exposure decides where metering begins: the
-whole of 60 s is bad for a CCD at dusk; of 6, 11, 15, 20, 30 and 60 s the best is 20 s for a slow camera,
-and for a fast one its own limit. Before each filter comes a "wait for Sun altitude" as usual nights suggest
-it, when the exposure is a margin inside its limits; 1.0, 1.3, 1.6 and 2.5 were tried. A failed instruction
-is tried again, 20 times (`Attempts`), until usual nights have the filter past its limits.
+whole of 60 s is bad for a CCD at dusk; of 6, 11, 15, 20, 30 and 60 s 15 s is best for a slow camera, and
+for a fast one its own limit. Before each filter comes a "wait for Sun altitude" as usual nights suggest it,
+when the exposure is 1.6 times inside its limits (1.0 to 2.5 tried). A failed instruction is tried again, 20
+times (`Attempts`), until usual nights have the filter past the camera's limits.
 
 Deviations. Lengths of twilight are taken as the inverse of the Sun's speed. Dithering costs no time.
 """
@@ -29,8 +29,8 @@ from benchmarks.sky_flats.peers.base import Law, Peer
 from sequences.flat_controller import Action, Measurement
 
 _TOLERANCE = 0.1
-_SLOW_LONGEST_S = 20.0
-_SLOW_MARGIN, _FAST_MARGIN = 1.3, 1.6
+_SLOW_LONGEST_S = 15.0
+_MARGIN = 1.6
 _ATTEMPTS = 20
 _FULL_ADU = 65_535.0
 # The Sun's speed at 30 deg of latitude at the equinox.
@@ -51,7 +51,7 @@ class Nina(Peer):
         """An instruction a filter, each after its altitude of the Sun."""
         self._linear = True
         for name in self.filters:
-            while self.too_early(self._usual_s(name)):
+            while self._to_come(self.usual.exposure_s(name, self.sun_deg())):
                 yield from self.wait(5.0)
             for _ in range(_ATTEMPTS):
                 self._kept = 0
@@ -62,10 +62,9 @@ class Nina(Peer):
                 if self.too_late(self.usual.exposure_s(name, self.sun_deg())):
                     break
 
-    def _usual_s(self, name: str) -> float:
-        exposure_s = self.usual.exposure_s(name, self.sun_deg())
-        margin = _SLOW_MARGIN if self.slow else _FAST_MARGIN
-        return exposure_s / margin if self.setting else exposure_s * margin
+    def _to_come(self, usual_s: float) -> bool:
+        least_s, most_s = self._limits_s()
+        return usual_s < least_s * _MARGIN if self.setting else usual_s > most_s / _MARGIN
 
     def _limits_s(self) -> tuple[float, float]:
         longest_s = (
