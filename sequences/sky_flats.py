@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Generator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
 from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, Probe, Stop, Wait
 from sequences.job import Job
+from sequences.no_light import NoLight
 
+# Learned throughputs come in read-only mappings, which a controller's copy for rehearsing holds too.
+copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))
 # 99.9 % of the pixels must stay below this fraction of the linear range.
 _LINEAR_FRACTION = 0.95
 
@@ -28,12 +33,12 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
-        waits_for = ""
+        waits_for, no_light = "", NoLight()
         while True:
             rig.patience.checkpoint()
             action = controller.next(rig.clock.now())
             if isinstance(action, Stop):
-                return action.reason
+                return _ended(rig, no_light, action.reason)
             if isinstance(action, Wait):
                 if action.reason != waits_for:
                     rig.journal.say(rig.name, "waiting", action.reason)
@@ -63,6 +68,16 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 rig.journal.say(rig.name, "probe", f"probe {action.filter}: {seen}")
             else:
                 yield frame
+            if no_light.see(level_adu, frame.facts.exposure_s, frame.facts.sun_altitude_deg):
+                return _ended(rig, no_light, "it is not waited for")
+
+
+def _ended(rig: Rig, no_light: NoLight, reason: str) -> str:
+    """Why the run ends; with an alarm when the telescope seems to see nothing at all."""
+    if no_light.suspected is None:
+        return reason
+    rig.journal.say(rig.name, "alarm", no_light.suspected)
+    return f"{no_light.suspected} {reason[:1].upper()}{reason[1:]}"
 
 
 def _surely_next(
@@ -71,7 +86,8 @@ def _surely_next(
     """The filter that follows when this is its filter's last wanted frame, and comes out as it should."""
     if not isinstance(action, Expose) or controller.left.get(action.filter) != 1:
         return None
-    rehearsal, now = deepcopy(controller), rig.clock.now()
+    # What never changes need not be copied.
+    rehearsal, now = deepcopy(controller, {id(rig.site): rig.site}), rig.clock.now()
     rehearsal.observe(
         Measurement(action.filter, action.exposure_s, now, settings.target_adu, 0.0, counted=True)
     )

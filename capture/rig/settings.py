@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from capture.alpaca.devices import Camera
-from capture.errors import DeviceError
+from capture.errors import DeviceError, DeviceRefused
 from capture.journal import Journal
 from capture.rig.camera_facts import CameraFacts, told
 
@@ -53,10 +53,7 @@ class Settings:
         camera, binning = self._camera, wanted.binning
         camera.BinX = binning
         camera.BinY = binning
-        camera.StartX = 0
-        camera.StartY = 0
-        camera.NumX = facts.width_px // binning
-        camera.NumY = facts.height_px // binning
+        self._read_whole(facts.width_px // binning, facts.height_px // binning)
         if wanted.gain is not None:
             camera.Gain = wanted.gain
         if wanted.offset is not None:
@@ -73,6 +70,15 @@ class Settings:
             if found != ours and said not in self._not_taken:
                 self._not_taken.add(said)
                 self._journal.say(self._rig, "alarm", f"{said}; that is held to be its way of counting")
+
+    def _read_whole(self, width_px: int, height_px: int) -> None:
+        """Ask for the whole sensor, in binned pixels. A camera without sub-frames reads nothing else."""
+        for member, value in (("StartX", 0), ("StartY", 0), ("NumX", width_px), ("NumY", height_px)):
+            try:
+                setattr(self._camera, member, value)
+            except DeviceRefused:
+                if told(lambda member=member: getattr(self._camera, member)) != value:  # type: ignore[misc]
+                    raise
 
     def require_kept(self) -> None:
         """Raise SomebodyElse when a setting is not as we left it."""
