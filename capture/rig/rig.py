@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
-from capture.config import RigConfig, Timeouts, TimeoutsConfig
-from capture.errors import DeviceError, Preempted, Unsafe
+from capture.config import RigConfig, TimeoutsConfig
+from capture.errors import DeviceError, Preempted
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
 from capture.journal import Journal
@@ -19,14 +19,11 @@ from capture.rig.limits import require_possible
 from capture.rig.mount import Mount
 from capture.rig.optics import Optics
 from capture.rig.patience import Patience
+from capture.rig.roof import RoofAccess
 from capture.rig.sensor import CameraFacts, Sensor
 from capture.rig.slit import Slit
 from capture.site import Site
 
-# Renewed at each checkpoint that is so long after the last one ...
-_RENEWED_EVERY_S = 15.0
-# ... and so much longer than the slow calls between two checkpoints may take.
-_LEASE_TO_SPARE_S = 60.0
 # In twilight the sky changes by half a percent a second.
 _SKY_CHANGES_S = 1.0
 
@@ -69,10 +66,10 @@ class Rig:
         devices = (
             config.camera, config.filter_wheel, cover, mount, dome, config.focuser, config.rotator,
         )  # fmt: skip
-        self._lease_s = _lease_s([of(address) for address in devices if address])
+        timeouts_of_all = [of(address) for address in devices if address]
+        self._roof = RoofAccess(config.name, guard, timeouts_of_all, self.patience, clock, journal)
         # Once a frame was asked for with other settings than the usual ones, each says them all.
         self._sets_all = False
-        self._lease_renewed: float | None = None
         guard.subscribe(self.patience.wake)
 
     @property
@@ -226,12 +223,7 @@ class Rig:
 
     def roof_leaves_s(self) -> float:
         """Seconds until the roof may open, infinite while it stays shut, 0 when it is not shut."""
-        report = self._guard.report()
-        if not report.dark:
-            return 0.0
-        if report.opens_at is None:
-            return float("inf")
-        return max(0.0, (report.opens_at - self.clock.now()).total_seconds())
+        return self._roof.leaves_s()
 
     @contextmanager
     def until(self, end: datetime) -> Iterator[None]:
@@ -251,9 +243,13 @@ class Rig:
         Waits for the roof as long as the checkpoint lets it; raises Unsafe when the sky is withdrawn.
         """
         try:
-            with self.patience.provided(self._renew_lease):
-                self._await_open_roof()
-                with self.patience.provided(self._require_open), self._at_flat_spot(), self._optics.held():
+            with self.patience.provided(self._roof.renew_lease):
+                self._roof.await_open()
+                with (
+                    self.patience.provided(self._roof.require_open),
+                    self._at_flat_spot(),
+                    self._optics.held(),
+                ):
                     # The mount passes the Sun, if it must, behind a shut cover.
                     if self._cover is not None:
                         self._cover.open()
@@ -266,12 +262,12 @@ class Rig:
                 with suppress(DeviceError):
                     if self.mount is not None:
                         self.mount.stop_tracking()
-                self._guard.release(self.name)
+                self._roof.release()
 
     @contextmanager
     def ready_for_dark(self) -> Iterator[None]:
         """The roof shut and staying so, the cover shut; a checkpoint raises Preempted when that ends."""
-        with self.patience.provided(self._require_shut):
+        with self.patience.provided(self._roof.require_shut):
             self.patience.checkpoint()
             if self._cover is not None:
                 self._cover.shut()
@@ -305,39 +301,3 @@ class Rig:
             self._slit.follow(self.mount.pointing())
         with self.patience.provided(self.mount.require_away_from_sun):
             yield
-
-    def _renew_lease(self) -> None:
-        now = self.clock.monotonic()
-        if self._lease_renewed is None or now - self._lease_renewed >= _RENEWED_EVERY_S:
-            self._guard.hold(self.name, self._lease_s)
-            self._lease_renewed = now
-
-    def _await_open_roof(self) -> None:
-        self._lease_renewed = None
-        self._renew_lease()
-        if not self._guard.report().open_and_safe:
-            self.journal.say(self.name, "waiting", f"waiting: {self._guard.report().why_not_open()}")
-        forever_s = 86400.0
-        self.patience.wait("the roof", lambda: self._guard.report().open_and_safe, forever_s, poll_s=5.0)
-
-    def _require_open(self) -> None:
-        report = self._guard.report()
-        if not report.open_and_safe:
-            raise Unsafe(f"{self.name}: {report.why_not_open()}")
-
-    def _require_shut(self) -> None:
-        report = self._guard.report()
-        if not report.dark or self.roof_leaves_s() < 5.0:
-            why = "the roof is about to open" if report.dark else f"the roof is {report.roof}"
-            raise Preempted(f"{self.name}: {why}")
-
-
-def _lease_s(timeouts: list[Timeouts]) -> float:
-    """Seconds that a rig may be silent before its lease on the roof lapses; what hangs is given up earlier.
-
-    Between two checkpoints there are at most three slow writes (unpark, tracking, slew) or an image and one
-    (of the next filter); the quick calls beside them are in what is to spare.
-    """
-    slow_write_s = max(t.slow_write_s for t in timeouts)
-    image_s = max(t.image_s for t in timeouts)
-    return _LEASE_TO_SPARE_S + slow_write_s + max(2 * slow_write_s, image_s)
