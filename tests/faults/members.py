@@ -13,7 +13,9 @@ from capture.alpaca.devices import (
     CoverCalibrator,
     Dome,
     FilterWheel,
+    Focuser,
     ObservingConditions,
+    Rotator,
     SafetyMonitor,
     Telescope,
 )
@@ -23,7 +25,9 @@ KINDS: dict[str, Any] = {
     "covercalibrator": CoverCalibrator,
     "dome": Dome,
     "filterwheel": FilterWheel,
+    "focuser": Focuser,
     "observingconditions": ObservingConditions,
+    "rotator": Rotator,
     "safetymonitor": SafetyMonitor,
     "telescope": Telescope,
 }
@@ -36,9 +40,14 @@ _READ = {
         PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType
     """,
     "covercalibrator": "Connected Connecting CoverState InterfaceVersion",
-    "dome": "Connected Connecting InterfaceVersion ShutterStatus",
+    "dome": "CanSetAzimuth Connected Connecting InterfaceVersion ShutterStatus Slaved Slewing",
     "filterwheel": "Connected Connecting InterfaceVersion Names Position",
+    "focuser": """
+        Absolute Connected Connecting InterfaceVersion IsMoving MaxIncrement MaxStep Position TempComp
+        TempCompAvailable
+    """,
     "observingconditions": "Connected Connecting InterfaceVersion RainRate",
+    "rotator": "Connected Connecting InterfaceVersion IsMoving MechanicalPosition Position",
     "safetymonitor": "Connected Connecting InterfaceVersion IsSafe",
     "telescope": """
         Altitude AtPark Azimuth CanPark CanSetTracking CanSlew CanSlewAltAz CanSlewAltAzAsync CanSlewAsync
@@ -52,12 +61,15 @@ _SET: dict[str, dict[str, object]] = {
         "ReadoutMode": 0, "SetCCDTemperature": -10.0, "StartX": 0, "StartY": 0,
     },
     "filterwheel": {"Position": 1},
+    "focuser": {"TempComp": False},
     "telescope": {"Tracking": True},
 }  # fmt: skip
 _CALL: dict[str, dict[str, tuple[object, ...]]] = {
     "camera": {"AbortExposure": (), "StartExposure": (0.001, False)},
     "covercalibrator": {"CloseCover": (), "OpenCover": ()},
     "dome": {"CloseShutter": (), "OpenShutter": ()},
+    "focuser": {"Halt": (), "Move": (20_100,)},
+    "rotator": {"Halt": (), "MoveAbsolute": (20.0,), "MoveMechanical": (20.0,)},
     "telescope": {
         "AbortSlew": (), "Park": (), "SlewToAltAzAsync": (120.0, 70.0), "SlewToCoordinatesAsync": (1.0, 10.0),
         "Unpark": (),
