@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -147,7 +148,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Frame:
-    """One exposure: `pixels` are uint16 [rows, columns], row 0 first on the sensor (`ROWORDER` TOP-DOWN)."""
+    """One exposure: `pixels` are uint16 [rows, columns], row 0 first on the sensor (`ROWORDER` TOP-DOWN).
+
+    `gates`: what its judge measured (GATES in capture/store/gates.py), only what could be. `then`: what its
+    sequence does next, in words.
+    """
 
     pixels: Pixels = field(repr=False)
     spec: FrameSpec
@@ -155,6 +160,8 @@ class Frame:
     statistics: Statistics
     verdict: Verdict = Verdict()
     target_adu: float | None = None
+    gates: Mapping[str, float] = field(default_factory=dict)
+    then: str = ""
 
     def judged(self, *reasons: str) -> Frame:
         """The same frame with these reasons added to its verdict."""

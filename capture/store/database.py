@@ -16,6 +16,8 @@ from capture.errors import StoreError
 from capture.store.schema import VERSION, Base
 
 _IMMEDIATE = "nightcal_immediate"
+# What each version's tables have more than those of the one before; new tables make themselves.
+_ADDED = {3: "ALTER TABLE frames ADD COLUMN gates JSON NOT NULL DEFAULT '{}'"}
 
 
 class Database:
@@ -69,6 +71,9 @@ class Database:
                 )
             if version < VERSION:
                 Base.metadata.create_all(connection)
+                for later in range(version + 1, VERSION + 1) if version else ():
+                    if later in _ADDED:
+                        connection.execute(text(_ADDED[later]))
                 connection.execute(text(f"PRAGMA user_version = {VERSION}"))
 
     @contextmanager

@@ -20,6 +20,7 @@ from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics, Verdict
 from capture.site import Site
 from capture.store.data_unit import Image
 from capture.store.fits_file import Card, Value
+from capture.store.gates import gate_cards, gates_of
 
 IMAGE_TYPES = {
     Kind.BIAS: "Bias Frame",
@@ -71,7 +72,7 @@ def frame_of(header: fits.Header, pixels: Image) -> Frame:
         )
         reasons = [str(header[f"REASON{number}"]) for number in range(1, header.get("NREASON", 0) + 1)]
         target = header.get("TARGADU")
-        return Frame(raw, spec, facts, statistics, Verdict(tuple(reasons)), target)
+        return Frame(raw, spec, facts, statistics, Verdict(tuple(reasons)), target, gates_of(header))
     except (KeyError, ValueError, TypeError) as error:
         raise StoreError(f"this header is none of nightcal's frames: {error}") from error
 
@@ -217,6 +218,7 @@ def _verdict_cards(frame: Frame) -> list[tuple[str, Value | None, str]]:
         ("PCT999", measured.percentile_999_adu, "[ADU] 99.9th percentile"),
         ("SATFRAC", measured.saturated_fraction, "saturated fraction"),
         ("TARGADU", frame.target_adu, "[ADU] level aimed at"),
+        *gate_cards(frame.gates),
         ("VERDICT", "good" if frame.verdict.good else "rejected", "whether the frame counts"),
         ("NREASON", len(frame.verdict.reasons), "number of reasons against it"),
     ]

@@ -54,6 +54,7 @@ class FrameRow:
     statistics: Statistics
     verdict: Verdict
     target_adu: float | None
+    gates: dict[str, float] = field(default_factory=dict)
 
     @property
     def rig(self) -> str:
@@ -147,6 +148,7 @@ def frame_values(frame: Frame) -> dict[str, Any]:
         "target_adu": frame.target_adu,
         "good": frame.verdict.good,
         "reasons": list(frame.verdict.reasons),
+        "gates": {name: value for name, value in frame.gates.items() if math.isfinite(value)},
     }
     values |= {f.name: getattr(statistics, f.name) for f in fields(Statistics)}
     # SQLite keeps NaN as NULL, PostgreSQL as NaN, JSON not at all: unknown is None everywhere.
@@ -190,6 +192,7 @@ def frame_view(row: FrameTable) -> FrameRow:
         statistics=Statistics(**{f.name: getattr(row, f.name) for f in fields(Statistics)}),
         verdict=Verdict(tuple(row.reasons)),
         target_adu=row.target_adu,
+        gates=dict(row.gates),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeD
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # Raised with every change of the tables; a program refuses a catalogue newer than itself.
-VERSION = 2
+VERSION = 3
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -96,6 +96,7 @@ class FrameTable(SpecColumns, Base):
     target_adu: Mapped[float | None]
     good: Mapped[bool]
     reasons: Mapped[list[str]]
+    gates: Mapped[dict[str, Any]]
     __table_args__ = (
         Index("frames_of_a_set", "rig", "kind", "good", "taken"),
         Index("frames_of_a_night", "night", "rig"),

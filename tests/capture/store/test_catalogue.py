@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -33,9 +34,11 @@ def add(catalogue: Catalogue, frame: Frame, run: int | None = None) -> FrameRow:
 
 def test_a_frame_comes_back_as_it_was(catalogue: Catalogue) -> None:
     frame = make_frame(FLAT).judged("a cloud passed")
+    frame = replace(frame, gates={"stars_percent": 0.5, "spot_deg": float("nan")})
     run = catalogue.open_run("T1", "sky_flats", NIGHT, START)
     row = add(catalogue, frame, run)
     assert catalogue.frames() == [row]
+    assert row.gates == {"stars_percent": 0.5}
     assert (row.spec, row.facts, row.statistics) == (frame.spec, frame.facts, frame.statistics)
     assert (row.verdict, row.target_adu, row.shape) == (frame.verdict, 1000.0, (24, 32))
     assert (row.run, row.rig, row.kind, row.good, row.taken) == (run, "T1", Kind.FLAT, False, START)
@@ -152,6 +155,19 @@ def test_a_catalogue_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(StoreError, match=r"newer nightcal .*: update"):
         Catalogue(tmp_path / "c.sqlite")
+
+
+def test_a_catalogue_from_before_the_gates_is_brought_up_to_date(tmp_path: Path) -> None:
+    old = Catalogue(tmp_path / "c.sqlite")
+    row = add(old, make_frame(FLAT))
+    old.close()
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as before:
+        before.execute("ALTER TABLE frames DROP COLUMN gates")
+        before.execute("PRAGMA user_version = 2")
+    with closing(Catalogue(tmp_path / "c.sqlite")) as catalogue:
+        assert catalogue.frames() == [row]
+        add(catalogue, replace(make_frame(DARK), gates={"level_percent": 1.0}))
+        assert catalogue.frames()[1].gates == {"level_percent": 1.0}
 
 
 def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from astropy.io import fits
 from capture.errors import StoreError
 from capture.frame import Frame, Kind
 from capture.store import fits_file, headers
+from capture.store.gates import GATES
 from tests.capture.store.frames import BIAS, DARK, FLAT, SITE, make_frame
 
 
@@ -31,9 +32,11 @@ def flattened(frame: Frame) -> list[object]:
 @pytest.mark.parametrize("spec", [BIAS, DARK, FLAT, replace(FLAT, binning=2, rotator_deg=12.0, gain=None)])
 def test_a_frame_comes_back_from_its_header(tmp_path: Path, spec) -> None:  # type: ignore[no-untyped-def]
     frame = make_frame(spec).judged("too bright: 61000 ADU, aimed at 30000", "stars: " + "x" * 100)
+    frame = replace(frame, gates={name: -1.25 * number for number, name in enumerate(GATES)})
     back = headers.frame_of(written(frame, tmp_path), frame.pixels)
     assert back.spec == frame.spec
     assert back.verdict == frame.verdict
+    assert back.gates == frame.gates
     assert [*vars(back.facts).values(), *vars(back.statistics).values(), back.target_adu] == flattened(frame)
 
 
