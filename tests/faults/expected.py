@@ -98,6 +98,9 @@ def evening_of(call: Call, kind: str, onset: str) -> frozenset[str]:
     outcome = known[1].get(kind, known[0])
     if onset == "first" and call.member in ("connected", "atpark", "position"):
         return ANY
+    if onset == "first" and call.member == "slewing" and kind != "stuck":
+        # The guard opens no roof over a mount that it cannot see at rest: nobody's evening begins.
+        return frozenset({INTERRUPTED})
     return frozenset({outcome})
 
 
