@@ -6,89 +6,43 @@ A loop drives it: `next(now)` returns an action, `observe(measurement)` takes wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import erf, exp, log, sqrt
+from datetime import UTC, datetime
+from math import exp, log
 
+import numpy as np
+
+from capture.errors import BadInput
 from capture.site import Window
-from sequences.sky_model import SkyModel, exposure_for, log_rate_of
+from sequences.flat_actions import Action, Expose, FlatSettings, Measurement, Probe, Stop, Wait
+from sequences.flat_learning import Learned, learned_from, learned_of, model_from, take_in
+from sequences.flat_pace import Pace
+from sequences.flat_planner import Plan, best_plan
+from sequences.flat_prospect import Prospect, prospect
+from sequences.sky_model import Belief
+from sequences.sun_track import SunTrack
 
-_PROBE_EVERY = timedelta(seconds=45)
+__all__ = [
+    "Action", "Expose", "FlatController", "FlatSettings", "Learned", "Measurement", "Probe", "Stop", "Wait",
+    "learned_from",
+]  # fmt: skip
+
+_LOOK_EVERY_S = 45.0
 _LONGEST_PROBE_S = 2.0
-_SIGMA_AFTER_PROBE = 0.03
-_STARVED_ADU = 60.0
-
-
-@dataclass(frozen=True)
-class Expose:
-    """Take a flat."""
-
-    filter: str
-    exposure_s: float
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Take a short look that need not be kept."""
-
-    filter: str
-    exposure_s: float
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing can be taken now, but waiting helps."""
-
-    until: datetime
-    reason: str
-
-
-@dataclass(frozen=True)
-class Stop:
-    """There is nothing more to do in this twilight."""
-
-    reason: str
-
-
-Action = Expose | Probe | Wait | Stop
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a frame showed; `level_adu` is the median above bias, `counted` whether it was kept as good."""
-
-    filter: str
-    exposure_s: float
-    started: datetime
-    level_adu: float
-    saturated_fraction: float
-    counted: bool
-
-
-@dataclass(frozen=True)
-class FlatSettings:
-    """What a flat should be. Levels are above bias; `tolerance` is a fraction of the target."""
-
-    target_adu: float
-    tolerance: float
-    min_exposure_s: float
-    max_exposure_s: float
-    overhead_s: float = 2.0
-    shutter_error_s: float = 0.0
-    saturation_adu: float = 64000.0
-
-
-@dataclass
-class _Outlook:
-    """One filter's prospect now: the exposure it needs and how sure that is."""
-
-    filter: str
-    exposure_s: float
-    sigma: float
+# Surer than this, a look while waiting tells nothing that the first frame will not.
+_SURE = 0.03
+# A filter whose name says nothing is looked at once before any order is made.
+_UNKNOWN = 1.0
+_DOUBTS = 2.0
+_SOON_S = 0.5
 
 
 class FlatController:
-    """Decides for one twilight. `wanted`: how many good frames by filter, in the operator's order."""
+    """Decides for one twilight.
+
+    `wanted`: how many good frames by filter, in the operator's order, the one wanted most first. `window` is
+    when flats may be taken, `sun_altitude_deg` the Sun's altitude at an aware datetime, `learned` what
+    earlier twilights taught. Raises BadInput when these cannot be used.
+    """
 
     def __init__(
         self,
@@ -96,127 +50,189 @@ class FlatController:
         settings: FlatSettings,
         window: Window,
         sun_altitude_deg: Callable[[datetime], float],
+        learned: Learned | None = None,
     ) -> None:
+        _check(wanted, window)
+        self._filters = tuple(wanted)
         self._left = {name: count for name, count in wanted.items() if count > 0}
         self._settings = settings
         self._window = window
-        self._sun = sun_altitude_deg
-        self._model = SkyModel(list(wanted))
-        self._last_look: datetime | None = None
-        self._probed: set[str] = set()
+        self._sun = SunTrack(window, sun_altitude_deg)
+        start_s = window.start.timestamp()
+        self._end_s = window.end.timestamp()
+        self._before = learned or Learned()
+        self._model = model_from(self._before, self._filters, self._sun, window.start, settings)
+        self._pace = Pace(settings)
+        self._looked_s = start_s - 1e6
+        self._seen: dict[str, datetime] = {}
 
     @property
     def left(self) -> dict[str, int]:
         """How many good frames each unfinished filter still wants."""
         return dict(self._left)
 
+    @property
+    def learned(self) -> Learned:
+        """What was learned up to now, for the next twilight."""
+        return learned_of(self._before, self._model, self._seen)
+
     def next(self, now: datetime) -> Action:
-        """What to do at `now` (UTC)."""
-        if not self._left:
-            return Stop("every filter has its frames")
-        if now >= self._window.end:
-            return Stop("the Sun's window is over; " + self._unfinished())
-        self._model.advance(now.timestamp(), self._sun(now))
-        setting = self._sun(now + timedelta(minutes=1)) < self._sun(now)
-        outlooks = [self._outlook(name, now) for name in self._left]
-        hopeful = [outlook for outlook in outlooks if not self._lost(outlook, setting)]
-        if not hopeful:
-            dim = "too dim" if setting else "too bright"
-            return Stop(f"the sky is {dim} now for what is left; " + self._unfinished())
-        ready = [outlook for outlook in hopeful if self._reachable(outlook)]
-        # At dusk the faintest filter is lost first, at dawn the brightest: it goes first.
-        if ready:
-            chosen = max(ready, key=lambda o: o.exposure_s if setting else -o.exposure_s)
-            return self._take(chosen, now)
-        soonest = max(hopeful, key=lambda o: o.exposure_s if setting else -o.exposure_s)
-        if self._last_look is None or now - self._last_look >= _PROBE_EVERY:
-            return self._probe(soonest)
-        too = "bright" if setting else "dim"
-        ready_at = self._ready_at(soonest.filter, now)
-        return Wait(min(ready_at, self._last_look + _PROBE_EVERY), f"too {too} yet for {soonest.filter}")
+        """What to do at `now` (aware)."""
+        now_s = now.timestamp()
+        self._pace.asked_at(now_s)
+        action = self._decided(now, now_s)
+        if isinstance(action, Expose | Probe):
+            self._pace.told(action, now_s)
+        return action
 
     def observe(self, measurement: Measurement) -> None:
         """Learn from a frame or a probe; a counted frame is one less to take."""
         m, settings = measurement, self._settings
-        self._last_look = m.started + timedelta(seconds=m.exposure_s)
-        self._probed.add(m.filter)
-        middle = m.started + timedelta(seconds=m.exposure_s / 2)
-        self._model.advance(middle.timestamp(), self._sun(middle))
-        open_s = m.exposure_s + settings.shutter_error_s
-        if m.saturated_fraction > 0.2 or m.level_adu >= settings.saturation_adu:
-            self._model.learn_bound(m.filter, log(settings.saturation_adu / open_s), brighter=True)
-        elif m.level_adu < _STARVED_ADU:
-            self._model.learn_bound(m.filter, log(_STARVED_ADU / open_s), brighter=False)
-        else:
-            # A few ADU of bias drift are all the error of a bright frame and much of a faint one's.
-            self._model.learn(m.filter, log_rate_of(m.level_adu, open_s), 3.0 / m.level_adu)
-        if m.counted:
-            self._left[m.filter] = self._left.get(m.filter, 0) - 1
-            if self._left[m.filter] <= 0:
+        if m.filter not in self._filters:
+            raise BadInput(f"a frame of {m.filter}, which is none of {', '.join(self._filters)}")
+        ours = self._pace.seen(m)
+        opened_s = m.started.timestamp()
+        self._looked_s = max(self._looked_s, opened_s + m.exposure_s)
+        self._seen[m.filter] = m.started
+        take_in(self._model, m, settings)
+        good = (
+            abs(m.level_adu / settings.target_adu - 1) <= settings.tolerance and m.saturated_fraction < 0.001
+        )
+        if m.counted or (m.counted is None and ours and good):
+            left = self._left.get(m.filter, 0) - 1
+            self._left[m.filter] = left
+            if left <= 0:
                 del self._left[m.filter]
 
-    def _outlook(self, name: str, now: datetime) -> _Outlook:
-        log_rate, sigma = self._model.log_rate(name)
-        per_s = self._model.slope_per_deg() * self._sun_speed_deg_per_s(now)
-        settings = self._settings
-        needed_s = exposure_for(settings.target_adu, log_rate, per_s, settings.shutter_error_s)
-        return _Outlook(name, needed_s, sigma)
-
-    def _sun_speed_deg_per_s(self, now: datetime) -> float:
-        return (self._sun(now + timedelta(seconds=30)) - self._sun(now - timedelta(seconds=30))) / 60.0
-
-    def _reachable(self, outlook: _Outlook) -> bool:
-        """Whether an exposure within the limits lands well inside the band."""
-        slack = 1.0 + self._settings.tolerance / 2
-        return (
-            self._settings.min_exposure_s / slack
-            <= outlook.exposure_s
-            <= self._settings.max_exposure_s * slack
-        )
-
-    def _lost(self, outlook: _Outlook, setting: bool) -> bool:
-        """Whether this twilight will not bring the filter back, even if the model errs by two sigma."""
-        doubt = exp(min(2 * outlook.sigma, 50.0))
-        if setting:
-            return outlook.exposure_s / doubt > self._settings.max_exposure_s * (1 + self._settings.tolerance)
-        return outlook.exposure_s * doubt < self._settings.min_exposure_s / (1 + self._settings.tolerance)
-
-    def _take(self, outlook: _Outlook, now: datetime) -> Action:
-        settings = self._settings
-        exposure_s = min(max(outlook.exposure_s, settings.min_exposure_s), settings.max_exposure_s)
-        if now + timedelta(seconds=exposure_s) > self._window.end:
+    def _decided(self, now: datetime, now_s: float) -> Action:
+        if not self._left:
+            return Stop("every filter has its frames")
+        if now >= self._window.end:
             return Stop("the Sun's window is over; " + self._unfinished())
-        width = log(1.0 + settings.tolerance)
-        cost_s = exposure_s + settings.overhead_s
-        probe_s = self._probe_exposure_s(outlook) + settings.overhead_s
-        hit, hit_after = _within(width, outlook.sigma), _within(width, _SIGMA_AFTER_PROBE)
-        # A probe pays when what it costs is less than what a probable miss would.
-        if cost_s / max(hit, 1e-6) > (cost_s + probe_s) / hit_after:
-            return self._probe(outlook)
-        return Expose(outlook.filter, exposure_s)
+        if now < self._window.start:
+            return Wait(self._window.start, "the Sun's window has not begun")
+        unknown = next((name for name in self._left if self._is_unknown(name)), None)
+        if unknown is not None:
+            return self._look(unknown, now_s)
+        ahead = prospect(
+            self._model, tuple(self._left), self._filters, self._settings, self._pace, now_s, self._end_s
+        )
+        plan = self._plan(ahead, now_s)
+        if plan and plan.opens_s - now_s <= self._pace.lag_s(plan.counts[0][0]) + _SOON_S:
+            return self._take(plan.counts[0][0], now_s)
+        return self._waiting(ahead, plan, now_s)
 
-    def _probe(self, outlook: _Outlook) -> Probe:
-        return Probe(outlook.filter, self._probe_exposure_s(outlook))
+    def _plan(self, ahead: Prospect, now_s: float) -> Plan:
+        """Frames in the middle of the band, unless those at its edges bring more."""
+        centred = best_plan(ahead.outlook(centred=True), self._left, now_s, self._pace.filter)
+        if centred.complete == len(self._left):
+            return centred
+        full = best_plan(ahead.outlook(centred=False), self._left, now_s, self._pace.filter)
+        return full if full.worth > centred.worth else centred
 
-    def _probe_exposure_s(self, outlook: _Outlook) -> float:
+    def _is_unknown(self, name: str) -> bool:
+        return name not in self._seen and self._model.throughput_sigma(name) > _UNKNOWN
+
+    def _waiting(self, ahead: Prospect, plan: Plan, now_s: float) -> Action:
+        """Wait for the sky, and look meanwhile where a look can tell that the wait is over."""
+        doubts = {name: _DOUBTS * self._model.log_rate(name, now_s).sigma for name in self._left}
+        hopes = {name: ahead.soonest_s(name, doubt) for name, doubt in doubts.items()}
+        hopeful = {name: soonest_s for name, soonest_s in hopes.items() if soonest_s is not None}
+        if not hopeful:
+            return Stop(self._why_over(ahead, now_s))
+        setting = self._sun.is_setting(now_s)
+        name = plan.counts[0][0] if plan else self._next_in_line(ahead, hopeful, setting=setting)
+        soonest_s = hopeful.get(name, now_s)
+        look_s = self._looked_s + _LOOK_EVERY_S
+        if soonest_s <= now_s + _SOON_S and doubts[name] > _DOUBTS * _SURE:
+            if look_s <= now_s:
+                return self._look(name, now_s)
+            until_s = look_s
+        else:
+            until_s = max(soonest_s, now_s + _SOON_S)
+        if plan:
+            until_s = min(until_s, plan.opens_s) if soonest_s <= plan.opens_s else plan.opens_s
+        until_s = min(max(until_s, now_s + _SOON_S), self._end_s)
+        too = (
+            "bright"
+            if ahead.needed_s[ahead.filters.index(name), 0] < self._settings.min_exposure_s
+            else "dim"
+        )
+        return Wait(datetime.fromtimestamp(until_s, UTC), f"too {too} yet for {name}")
+
+    def _next_in_line(self, ahead: Prospect, hopeful: Mapping[str, float], *, setting: bool) -> str:
+        """At dusk the faintest filter comes first, at dawn the brightest."""
+        needed_s = {name: ahead.needed_s[ahead.filters.index(name), 0] for name in hopeful}
+        return (max if setting else min)(needed_s, key=lambda name: needed_s[name])
+
+    def _take(self, name: str, now_s: float) -> Action:
+        settings, pace = self._settings, self._pace
+        opened_s = now_s + pace.lag_s(name)
+        exposure_s, belief = self._exposure(name, opened_s)
+        if opened_s + exposure_s > self._end_s:
+            return Stop("the Sun's window is over; " + self._unfinished())
+        probe_s = self._probe_exposure_s(name, now_s)
+        look_s = probe_s + pace.probe_s
+        after = self._model.foresee(name, opened_s + look_s, exposure_s, (opened_s, probe_s))
+        off = np.full_like(after.means, self._off(belief, exposure_s))
+        low, high = (log(settings.target_adu * (1 + side * settings.tolerance)) for side in (-1, 1))
+        hit = belief.chance(low, high)
+        hit_after = Belief(after.weights, off, after.sigmas).chance(low, high)
+        cost_s = exposure_s + pace.download_s
+        # A look pays when what it costs is less than what a probable miss would.
+        if cost_s * hit_after > (cost_s + look_s) * hit:
+            return Probe(name, probe_s)
+        return Expose(name, exposure_s)
+
+    def _off(self, belief: Belief, exposure_s: float) -> float:
+        """The ln level expected: the target's unless the limits or the grid hold the exposure off it."""
+        return belief.mean
+
+    def _exposure(self, name: str, opened_s: float) -> tuple[float, Belief]:
+        """The exposure to the target if the shutter opens then, and the belief in its ln level."""
+        settings = self._settings
+        rough = self._model.log_rate(name, opened_s)
+        exposure_s = settings.target_adu * exp(-rough.mean) - self._model.shutter_error_s
+        exposure_s = float(np.clip(exposure_s, settings.min_exposure_s, settings.max_exposure_s))
+        aim = log(settings.target_adu)
+        for _ in range(3):
+            belief = self._model.foresee(name, opened_s, exposure_s)
+            open_s = exposure_s + self._model.shutter_error_s
+            wanted_s = open_s * exp(aim - belief.mean) - self._model.shutter_error_s
+            exposure_s = float(np.clip(wanted_s, settings.min_exposure_s, settings.max_exposure_s))
+        exposure_s = float(settings.nearest_s(exposure_s))
+        return exposure_s, self._model.foresee(name, opened_s, exposure_s)
+
+    def _look(self, name: str, now_s: float) -> Probe:
+        return Probe(name, self._probe_exposure_s(name, now_s))
+
+    def _probe_exposure_s(self, name: str, now_s: float) -> float:
         """Short, and shorter the less is known, so that it does not saturate; long enough to be measured."""
-        aim_s = outlook.exposure_s * min(0.3, exp(-outlook.sigma))
-        return max(self._settings.min_exposure_s, min(_LONGEST_PROBE_S, aim_s))
+        settings, rate = self._settings, self._model.log_rate(name, now_s)
+        aim_s = settings.target_adu * exp(-min(max(rate.mean, -50.0), 50.0)) * min(0.3, exp(-rate.sigma))
+        return max(settings.min_exposure_s, min(_LONGEST_PROBE_S, aim_s))
 
-    def _ready_at(self, name: str, now: datetime) -> datetime:
-        when = now
-        while when < self._window.end:
-            when += timedelta(seconds=3)
-            log_rate, sigma = self._model.log_rate(name, self._sun(when))
-            needed_s = exposure_for(self._settings.target_adu, log_rate, 0.0, self._settings.shutter_error_s)
-            if self._reachable(_Outlook(name, needed_s, sigma)):
-                return when
-        return self._window.end
+    def _why_over(self, ahead: Prospect, now_s: float) -> str:
+        needed_s, settings = ahead.needed_s[:, 0], self._settings
+        if (needed_s > settings.max_exposure_s).all():
+            why = "the sky is too dim now for what is left; "
+        elif (needed_s < settings.min_exposure_s).all():
+            why = "the sky is too bright now for what is left; "
+        else:
+            why = "the Sun's window ends before another frame would; "
+        return why + self._unfinished()
 
     def _unfinished(self) -> str:
         return "missing " + ", ".join(f"{count} of {name}" for name, count in self._left.items())
 
 
-def _within(width: float, sigma: float) -> float:
-    """The chance that a normal error of `sigma` stays within `width`."""
-    return erf(width / (sigma * sqrt(2))) if sigma > 0 else 1.0
+def _check(wanted: Mapping[str, int], window: Window) -> None:
+    if window.start.tzinfo is None or window.end.tzinfo is None:
+        raise BadInput("the window's times have no time zone: give aware datetimes, in UTC")
+    if window.end <= window.start:
+        raise BadInput(
+            f"the window ends at {window.end:%H:%M:%S}, not after it starts: there is no twilight in it"
+        )
+    for name, count in wanted.items():
+        if count < 0:
+            raise BadInput(f"{count} frames of {name} are wanted: give a count of 0 or more")

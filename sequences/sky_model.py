@@ -1,119 +1,171 @@
 """What the twilight sky does, learned from every frame of every filter. Pure: no I/O, no clock.
 
-The rate in ADU/s through filter f is R_f = exp(c + a_f). c is the sky's level, a_f the filter's throughput,
-both natural logarithms. While the Sun moves, c follows s G(h): h is the Sun's altitude, G the shape common
-to all clear twilights (about 1.15 ln per degree below -2 deg, flattening towards day; sky_flats.md), and s,
-about 1, is what tonight's slope makes of it. A Kalman filter carries (c, s, a_1 ... a_n).
+The rate in ADU/s through filter f is R_f = exp(c + d + a_f): c the clear sky's level, d the clouds', a_f the
+filter's throughput. While the Sun moves, c follows s G(h): h is the Sun's altitude, G the shape common to
+all clear twilights (about 1.15 ln per degree below -2 deg, flattening towards day; sky_flats.md), and s,
+about 1, is what tonight's slope makes of it. d forgets itself within minutes. How restless it is nobody knows
+beforehand: several Kalman filters run side by side, from a clear sky's to broken cloud's, each weighed by how
+well it foresaw the frames. A frame is the mean over its exposure, so each also carries the integral of d.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import exp, log, log1p
+from collections.abc import Mapping, Sequence
+from math import log, sqrt
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-# Throughputs relative to V in ln units, from typical sets: a start that one frame overrules.
-_USUAL_THROUGHPUT = {
-    "L": 1.24, "LUM": 1.24, "LUMINANCE": 1.24, "CLEAR": 1.4, "C": 1.4,
-    "R": 0.07, "RED": 0.07, "G": 0.1, "GREEN": 0.1, "B": 0.4, "BLUE": 0.4, "V": 0.0, "I": 0.3, "U": -1.8,
-    "HA": -3.1, "H-ALPHA": -3.1, "OIII": -2.8, "SII": -3.1, "NII": -3.1, "HB": -2.8,
-}  # fmt: skip
-_KNOWN_SIGMA, _UNKNOWN_SIGMA = 0.6, 1.5
-# Before the first frame: a mid-sized CCD behind V at Sun -4 deg, give or take a factor of 20.
-_FIRST_GUESS, _FIRST_GUESS_AT_DEG, _FIRST_SIGMA = 7.5, -4.0, 3.0
-_LEVEL_WANDERS_PER_SQRT_S = 0.0025
-_SLOPE_WANDERS_PER_SQRT_DEG = 0.02
-_MEASURED_TO = 0.006
+from sequences.sky_prior import REFERENCE_DEG, SkyPrior, Throughput, shape, usual_throughput
+from sequences.sky_state import (
+    BEND,
+    BEND_DEG,
+    CLOUD,
+    FIRST,
+    FORGETS_S,
+    LEVEL,
+    RESTLESS,
+    SHUTTER,
+    SLOPE,
+    Belief,
+    State,
+    believed,
+    bounded,
+    exposed,
+    first_state,
+    measured,
+    moved,
+    shrunk,
+)  # fmt: skip
+from sequences.sun_track import SunTrack
 
+__all__ = ["Belief", "SkyModel", "SkyPrior", "Throughput", "shape"]
 
-def shape(sun_altitude_deg: float) -> float:
-    """G(h), the ln of a clear twilight's brightness but for a constant; its slope tends to 1.2 per degree."""
-    return -1.2 * 0.9 * log1p(exp((-sun_altitude_deg - 1.0) / 0.9))
+Floats = NDArray[np.float64]
 
-
-def shape_slope_per_deg(sun_altitude_deg: float) -> float:
-    """dG/dh in ln per degree of the Sun's altitude."""
-    return 1.2 / (1.0 + exp((sun_altitude_deg + 1.0) / 0.9))
+_MEASURED_TO, _MEASURED_TO_ADU = 0.002, 3.0
 
 
 class SkyModel:
-    """The filter's state. Altitudes in degrees; `seconds` is any monotonic count."""
+    """The filters' common state. Times are Unix seconds; it never goes back in time."""
 
-    def __init__(self, filters: Sequence[str]) -> None:
-        self._index = {name: number + 2 for number, name in enumerate(filters)}
-        usual = [_USUAL_THROUGHPUT.get(name.upper().strip()) for name in filters]
-        self._state = np.array([_FIRST_GUESS, 1.0] + [value or 0.0 for value in usual])
-        sigmas = [_KNOWN_SIGMA if value is not None else _UNKNOWN_SIGMA for value in usual]
-        self._covariance = np.diag(np.square([_FIRST_SIGMA, 0.12, *sigmas]))
-        self._sun_altitude_deg = _FIRST_GUESS_AT_DEG
-        self._seconds: float | None = None
+    def __init__(
+        self,
+        filters: Sequence[str],
+        sun: SunTrack,
+        seconds: float,
+        prior: SkyPrior | None = None,
+        throughputs: Mapping[str, Throughput] | None = None,
+    ) -> None:
+        prior, known = prior or SkyPrior(), throughputs or {}
+        self._sun = sun
+        self._index = {name: number + FIRST for number, name in enumerate(filters)}
+        starts = [known.get(name) or usual_throughput(name) for name in filters]
+        self._state = first_state(prior, starts, sun, seconds)
 
-    def advance(self, seconds: float, sun_altitude_deg: float) -> None:
-        """Carry the state to a time at which the Sun stands at `sun_altitude_deg`."""
-        rise = shape(sun_altitude_deg) - shape(self._sun_altitude_deg)
-        moved_deg = abs(sun_altitude_deg - self._sun_altitude_deg)
-        passed_s = 0.0 if self._seconds is None else max(0.0, seconds - self._seconds)
-        step = np.eye(len(self._state))
-        step[0, 1] = rise
-        self._state = step @ self._state
-        self._covariance = step @ self._covariance @ step.T
-        self._covariance[0, 0] += _LEVEL_WANDERS_PER_SQRT_S**2 * passed_s
-        self._covariance[1, 1] += _SLOPE_WANDERS_PER_SQRT_DEG**2 * moved_deg
-        self._sun_altitude_deg, self._seconds = sun_altitude_deg, seconds
+    @property
+    def seconds(self) -> float:
+        """The time of the last frame's end."""
+        return self._state.seconds
 
-    def log_rate(self, filter_name: str, sun_altitude_deg: float | None = None) -> tuple[float, float]:
-        """ln of the rate in ADU/s through the filter, and its standard deviation.
+    @property
+    def restlessness(self) -> tuple[Floats, Floats]:
+        """The hypotheses' cloud deviations in ln, and their weights."""
+        return RESTLESS, self._state.weights
 
-        At the state's own time, or with the Sun at another altitude.
+    def log_rates(self, seconds: ArrayLike) -> Floats:
+        """Return ln of the expected rates in ADU/s, (filters, times), at times from now on."""
+        times = np.asarray(seconds, dtype=np.float64)
+        mean = self._state.expected
+        altitudes, here = self._sun.altitudes_deg(times), self._sun.altitude_deg(self.seconds)
+        rise = shape(altitudes) - shape(here)
+        bend = BEND_DEG * np.sign(altitudes - here) * -np.expm1(-np.abs(altitudes - here) / BEND_DEG)
+        fade = np.exp(-np.maximum(times - self.seconds, 0.0) / FORGETS_S)
+        common = mean[LEVEL] + mean[SLOPE] * rise + mean[BEND] * bend + mean[CLOUD] * fade
+        return np.asarray(mean[FIRST:, None] + common)
+
+    @property
+    def shutter_error_s(self) -> float:
+        """How much longer than asked the shutter is open, in seconds."""
+        return float(self._state.expected[SHUTTER])
+
+    def log_rate(self, filter_name: str, seconds: float) -> Belief:
+        """Believe in the ln rate in ADU/s through a filter at one time."""
+        state = moved(self._state, self._sun, seconds)
+        row = np.zeros(state.mean.shape[1])
+        row[[LEVEL, CLOUD, self._index[filter_name]]] = 1.0
+        return believed(state, row, np.zeros(1))
+
+    def throughput_sigma(self, filter_name: str) -> float:
+        """How uncertain the filter's throughput is against that of the best known one."""
+        state, here = self._state, self._index[filter_name]
+        covariance = state.spread[FIRST:, FIRST:]
+        here -= FIRST
+        apart = covariance[here, here] + np.diag(covariance) - 2 * covariance[here]
+        others = np.delete(apart, here)
+        return sqrt(max(0.0, float(others.min()))) if others.size else 0.0
+
+    def foresee(
+        self,
+        filter_name: str,
+        opened_s: float,
+        exposure_s: float,
+        probe: tuple[float, float] | None = None,
+    ) -> Belief:
+        """Believe in the ln level in ADU of a frame.
+
+        With `probe`, (opened_s, exposure_s) of a look through the same filter before it, as sure as the frame
+        will be once that was taken in; its mean is then that without the look.
         """
-        h = self._sun_altitude_deg if sun_altitude_deg is None else sun_altitude_deg
-        row = self._row(filter_name, shape(h) - shape(self._sun_altitude_deg))
-        return float(row @ self._state), float(np.sqrt(row @ self._covariance @ row))
+        state = self._state
+        if probe is not None:
+            state, row, offset = self._exposed(state, filter_name, *probe)
+            state = shrunk(state, row, _MEASURED_TO**2)
+        state, row, offset = self._exposed(state, filter_name, opened_s, exposure_s)
+        return believed(state, row, offset)
 
-    def slope_per_deg(self) -> float:
-        """d ln R / dh now."""
-        return float(self._state[1]) * shape_slope_per_deg(self._sun_altitude_deg)
+    def learn(self, filter_name: str, opened_s: float, exposure_s: float, level_adu: float) -> None:
+        """Take in a frame's level."""
+        noise = _MEASURED_TO**2 + (_MEASURED_TO_ADU / level_adu) ** 2
+        state, row, offset = self._exposed(self._state, filter_name, opened_s, exposure_s)
+        self._state = measured(state, row, offset, log(level_adu), noise)
 
-    def learn(self, filter_name: str, log_rate: float, sigma: float) -> None:
-        """Take in a measured ln rate at the state's own time."""
-        row = self._row(filter_name, 0.0)
-        variance = float(row @ self._covariance @ row) + sigma**2 + _MEASURED_TO**2
-        gain = self._covariance @ row / variance
-        self._state = self._state + gain * (log_rate - float(row @ self._state))
-        # Joseph's form keeps the covariance symmetric and positive through a long twilight.
-        keep = np.eye(len(self._state)) - np.outer(gain, row)
-        noise = np.outer(gain, gain) * (sigma**2 + _MEASURED_TO**2)
-        self._covariance = keep @ self._covariance @ keep.T + noise
+    def learn_bound(
+        self, filter_name: str, opened_s: float, exposure_s: float, level_adu: float, *, brighter: bool
+    ) -> None:
+        """Take in that a frame's level was at least (`brighter`), or at most, so much."""
+        state, row, offset = self._exposed(self._state, filter_name, opened_s, exposure_s)
+        self._state = bounded(state, row, offset, log(level_adu), above=brighter)
 
-    def learn_bound(self, filter_name: str, log_rate: float, *, brighter: bool) -> None:
-        """Take in that the rate is at least (`brighter`), or at most, so much: a weak one-sided bound."""
-        expected, _ = self.log_rate(filter_name)
-        beyond = log_rate + (0.7 if brighter else -0.7)
-        if (expected < beyond) == brighter:
-            self.learn(filter_name, beyond, 0.5)
+    def learned(self, filters: Sequence[str]) -> tuple[SkyPrior, dict[str, Throughput]]:
+        """Return what another twilight may start from.
 
-    def _row(self, filter_name: str, rise: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        row = np.zeros(len(self._state))
-        row[0], row[1] = 1.0, rise
-        row[self._index[filter_name]] = 1.0
-        return row
+        The throughputs of `filters` are less their mean, which the level then holds.
+        """
+        mean = self._state.expected
+        covariance = self._state.spread
+        columns = [self._index[name] for name in filters]
+        row = np.zeros(mean.size)
+        row[[LEVEL, CLOUD]] = 1.0
+        row[SLOPE] = float(shape(REFERENCE_DEG) - shape(self._sun.altitude_deg(self.seconds)))
+        row[columns] = 1.0 / len(columns)
+        prior = SkyPrior(
+            level_ln=float(row @ mean),
+            level_sigma=sqrt(float(row @ covariance @ row)),
+            slope=float(mean[SLOPE]),
+            slope_sigma=sqrt(float(covariance[SLOPE, SLOPE])),
+            shutter_error_s=float(mean[SHUTTER]),
+            shutter_sigma_s=sqrt(float(covariance[SHUTTER, SHUTTER])),
+        )
+        less = np.eye(len(columns)) - 1.0 / len(columns)
+        apart = less @ covariance[np.ix_(columns, columns)] @ less.T
+        throughputs = {
+            name: Throughput(ln, sqrt(max(variance, 0.0)))
+            for name, ln, variance in zip(filters, less @ mean[columns], np.diag(apart), strict=True)
+        }
+        return prior, throughputs
 
-
-def exposure_for(level_adu: float, log_rate: float, log_rate_per_s: float, shutter_error_s: float) -> float:
-    """The exposure in seconds that collects `level_adu` from a sky whose rate changes exponentially.
-
-    Solves level = R (exp(v t) - 1) / v for t + shutter error, R the rate at shutter opening, v its change
-    per second; infinite when the sky fades too fast ever to give so much.
-    """
-    ratio = level_adu * log_rate_per_s / exp(log_rate)
-    if abs(ratio) < 1e-9:
-        return level_adu / exp(log_rate) - shutter_error_s
-    if ratio <= -1.0:
-        return float("inf")
-    return log1p(ratio) / log_rate_per_s - shutter_error_s
-
-
-def log_rate_of(level_adu: float, exposure_s: float) -> float:
-    """ln of the mean rate of a frame, which is the rate at mid-exposure to second order of the change."""
-    return log(level_adu / exposure_s)
+    def _exposed(
+        self, state: State, filter_name: str, opened_s: float, exposure_s: float
+    ) -> tuple[State, Floats, Floats]:
+        return exposed(state, self._sun, self._index[filter_name], opened_s, exposure_s)

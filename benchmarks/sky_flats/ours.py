@@ -24,7 +24,9 @@ class Ours:
             tolerance=TOLERANCE,
             min_exposure_s=camera.min_exposure_s,
             max_exposure_s=camera.max_exposure_s,
-            overhead_s=camera.download_s,
+            download_s=camera.download_s,
+            wheel_s=max(0.0, camera.wheel_s - camera.download_s),
+            probe_s=camera.download_s * camera.probe_fraction,
             saturation_adu=0.97 * camera.saturation_adu - camera.bias_adu,
         )
         window = Window(twilight.epoch, twilight.when(twilight.end_s))
