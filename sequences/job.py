@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from capture.frame import Frame, FrameSpec
 from capture.rig.rig import Rig
 from capture.site import Window
 from sequences.flat_controller import Measurement
+from sequences.flat_shape import FlatShape
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Job:
     """One run's work.
 
     `bias_level_adu`: the library's, None when it holds no bias of this setup. `history`: what the flats of
-    earlier twilights showed, of this setup and since the last event that concerns them, in order.
+    earlier twilights showed, of this setup and since the last event that concerns them, in order. `shapes`:
+    how the light falls across each filter's last master.
     """
 
     sequence: str
@@ -35,6 +37,7 @@ class Job:
     wants: tuple[Want, ...]
     bias_level_adu: float | None = None
     history: tuple[Measurement, ...] = ()
+    shapes: Mapping[str, FlatShape] = field(default_factory=dict)
 
 
 # Yields frames, the rejected ones too; returns, in words, why it came to its end.

@@ -11,14 +11,22 @@ from types import MappingProxyType
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
-from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, Probe, Stop, Wait
+from sequences.acceptance import Acceptance
+from sequences.flat_controller import (
+    Action,
+    Expose,
+    FlatController,
+    FlatSettings,
+    Measurement,
+    Probe,
+    Stop,
+    Wait,
+)
 from sequences.job import Job
 from sequences.no_light import NoLight
 
 # Learned throughputs come in read-only mappings, which a controller's copy for rehearsing holds too.
 copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))
-# 99.9 % of the pixels must stay below this fraction of the linear range.
-_LINEAR_FRACTION = 0.95
 
 
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
@@ -31,12 +39,14 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     settings = _settings(rig, bias_adu)
     counts = {name: want.count for name, want in wants.items()}
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
+    acceptance = Acceptance(settings, bias_adu, job.shapes)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
+        following: Action | None = None
         waits_for, no_light = "", NoLight()
         while True:
             rig.patience.checkpoint()
-            action = controller.next(rig.clock.now())
+            action, following = following or controller.next(rig.clock.now()), None
             if isinstance(action, Stop):
                 return _ended(rig, no_light, action.reason)
             if isinstance(action, Wait):
@@ -50,7 +60,11 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 continue
             spec = _spec_of(wants[action.filter].spec, action)
             frame = rig.expose(spec, _surely_next(controller, action, settings, rig))
-            frame = judge(frame, bias_adu, settings) if isinstance(action, Expose) else frame
+            if isinstance(action, Expose):
+                judged = acceptance.judge(frame, rig.mount.flat_spot() if rig.mount else None)
+                frame = judged.frame
+                if judged.alarm:
+                    rig.journal.say(rig.name, "alarm", judged.alarm)
             level_adu = frame.statistics.median_adu - bias_adu
             controller.observe(
                 Measurement(
@@ -67,9 +81,19 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 seen = f"{level_adu:.0f} ADU in {action.exposure_s:.2f} s"
                 rig.journal.say(rig.name, "probe", f"probe {action.filter}: {seen}")
             else:
-                yield frame
+                following = controller.next(rig.clock.now())
+                yield replace(frame, then=_in_words(following))
             if no_light.see(level_adu, frame.facts.exposure_s, frame.facts.sun_altitude_deg):
                 return _ended(rig, no_light, "it is not waited for")
+
+
+def _in_words(action: Action) -> str:
+    """What comes next, for the line that tells of a frame."""
+    if isinstance(action, Stop):
+        return f"ends: {action.reason}"
+    if isinstance(action, Wait):
+        return f"waits: {action.reason}"
+    return f"{'probes' if isinstance(action, Probe) else 'next'} {action.filter} {action.exposure_s:.3g} s"
 
 
 def _ended(rig: Rig, no_light: NoLight, reason: str) -> str:
@@ -93,30 +117,6 @@ def _surely_next(
     )
     following = rehearsal.next(now + timedelta(seconds=action.exposure_s + rig.readout_s))
     return following.filter if isinstance(following, Expose | Probe) else None
-
-
-def judge(frame: Frame, bias_adu: float, settings: FlatSettings) -> Frame:
-    """The frame with a verdict: level in the band, nothing near saturation, exposure within its limits."""
-    reasons = []
-    level_adu = frame.statistics.median_adu - bias_adu
-    off = level_adu / settings.target_adu - 1.0
-    if abs(off) > settings.tolerance:
-        reasons.append(
-            f"level {level_adu:.0f} ADU is {off:+.0%} from the target {settings.target_adu:.0f}, "
-            f"allowed is {settings.tolerance:.0%}"
-        )
-    limit_adu = _LINEAR_FRACTION * frame.facts.saturation_adu
-    if frame.statistics.percentile_999_adu > limit_adu:
-        reasons.append(
-            f"the brightest pixels reach {frame.statistics.percentile_999_adu:.0f} ADU, "
-            f"the linear range ends at {limit_adu:.0f}"
-        )
-    if not settings.min_exposure_s * 0.99 <= frame.facts.exposure_s <= settings.max_exposure_s * 1.01:
-        reasons.append(
-            f"exposed {frame.facts.exposure_s:g} s, outside "
-            f"{settings.min_exposure_s:g} to {settings.max_exposure_s:g} s"
-        )
-    return replace(frame, target_adu=bias_adu + settings.target_adu).judged(*reasons)
 
 
 def _settings(rig: Rig, bias_adu: float) -> FlatSettings:

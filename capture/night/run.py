@@ -14,6 +14,7 @@ from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.learning import bias_level_adu, history_of
 from capture.night.plan import Block
+from capture.night.shapes import shapes_of
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
 from capture.site import Window
@@ -44,6 +45,11 @@ class Progress:
         if self.by_the_sky:
             return f"{self.done}, window to {self.ends:%H:%M} UTC"
         return f"{self.done}/{self.wanted}, ends about {self.ends:%H:%M} UTC"
+
+    def told_at(self, now: datetime) -> str:
+        """For the line of one frame, with how long the twilight still lasts."""
+        left_s = (self.ends - now).total_seconds()
+        return f"{self}, {max(0.0, left_s) / 60:.0f} min left" if self.by_the_sky else str(self)
 
 
 def find_sequence(name: str) -> Sequence:
@@ -82,7 +88,8 @@ class Runner:
         bias_adu = bias_level_adu(catalogue, self.rig.name, spec)
         history = history_of(catalogue, self.rig.name, spec, self._clock.now())
         self._journal.say(self.rig.name, "learned", f"{sequence} learns from {history}")
-        return Job(sequence, self.rig.name, night, window, wants, bias_adu, history.measurements)
+        shapes = shapes_of(self.archive, self.rig.name, self.rig.camera.name, [w.spec for w in wants])
+        return Job(sequence, self.rig.name, night, window, wants, bias_adu, history.measurements, shapes)
 
     def run(self, job: Job) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.
@@ -106,7 +113,7 @@ class Runner:
                         return Outcome(True, frames, text)
                     frames += 1
                     self.progress = self._progress(job, frames)
-                    self._writer.put(frame, run, job.night, str(self.progress))
+                    self._writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
         except (Stopped, DeviceError) as error:
             text = str(error)
             raise

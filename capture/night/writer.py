@@ -94,7 +94,7 @@ class Writer:
         frame = judge_dark(item.frame)
         row = self._archive.save(frame, item.run, item.night)
         text = f"{item.progress}  {describe(frame)}".strip()
-        self._journal.say(frame.facts.rig, "frame", text, path=row.path, good=frame.verdict.good)
+        self._journal.say(frame.facts.rig, "frame", text, path=row.path, **data_of(frame))
 
 
 def judge_dark(frame: Frame) -> Frame:
@@ -124,15 +124,32 @@ def _off_temperature_c(frame: Frame) -> float | None:
 
 
 def describe(frame: Frame) -> str:
-    """One line for the operator: `flat Ha 12.3 s  30012 of 32750 ADU  good`."""
+    """One line for the operator: `flat Ha 12.30 s  30012 of 32750 ADU (-8 %)  good  next Ha 11.9 s`."""
     words = [str(frame.spec)]
     if frame.spec.kind is Kind.FLAT:
         words.append(f"{frame.facts.exposure_s:.2f} s")
     level = f"{frame.statistics.median_adu:.0f}"
     words.append(f"{level} of {frame.target_adu:.0f} ADU" if frame.target_adu else f"{level} ADU")
+    if "level_percent" in frame.gates:
+        words[-1] += f" ({round(frame.gates['level_percent']):+d} %)"
     if frame.facts.ccd_temperature_c is not None and frame.spec.kind is not Kind.FLAT:
         words.append(f"{frame.facts.ccd_temperature_c:.1f} C")
     if frame.spec.kind is Kind.FLAT:
         words.append(f"Sun {frame.facts.sun_altitude_deg:.2f} deg")
     words.append("good" if frame.verdict.good else f"rejected: {frame.verdict}")
-    return "  ".join(words)
+    return "  ".join([*words, frame.then] if frame.then else words)
+
+
+def data_of(frame: Frame) -> dict[str, object]:
+    """What that line tells, for programs."""
+    return {
+        "good": frame.verdict.good,
+        "reasons": list(frame.verdict.reasons),
+        "frame": frame.spec.kind.value,
+        "filter": frame.spec.filter,
+        "exposure_s": frame.facts.exposure_s,
+        "level_adu": frame.statistics.median_adu,
+        "target_adu": frame.target_adu,
+        "gates": dict(frame.gates),
+        "then": frame.then,
+    }
