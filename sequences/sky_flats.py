@@ -21,6 +21,7 @@ from sequences.flat_controller import (
     Probe,
     Stop,
     Wait,
+    learned_from,
 )
 from sequences.job import Job
 from sequences.no_light import NoLight
@@ -38,7 +39,8 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     bias_adu = job.bias_level_adu if job.bias_level_adu is not None else _measure_bias(rig, job)
     settings = _settings(rig, bias_adu)
     counts = {name: want.count for name, want in wants.items()}
-    controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg)
+    learned = learned_from(job.history, rig.site.sun_altitude_deg, settings)
+    controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg, learned)
     acceptance = Acceptance(settings, bias_adu, job.shapes)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
@@ -127,6 +129,7 @@ def _settings(rig: Rig, bias_adu: float) -> FlatSettings:
         min_exposure_s=max(flats.min_exposure_s, camera.exposure_min_s),
         max_exposure_s=min(flats.max_exposure_s, camera.exposure_max_s),
         saturation_adu=0.97 * camera.saturation_adu - bias_adu,
+        exposures_s=flats.exposure_grid_s,
     )
 
 
