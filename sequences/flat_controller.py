@@ -76,6 +76,10 @@ class FlatController:
         """What was learned up to now, for the next twilight."""
         return learned_of(self._before, self._model, self._seen)
 
+    def foreseen(self, filter_name: str, started: datetime, exposure_s: float) -> Belief:
+        """The belief in ln of the level, ADU above bias, of a frame that starts after those observed."""
+        return self._model.foresee(filter_name, started.timestamp(), exposure_s)
+
     def next(self, now: datetime) -> Action:
         """What to do at `now` (aware)."""
         now_s = now.timestamp()

@@ -7,11 +7,12 @@ from collections.abc import Generator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from math import exp
 from types import MappingProxyType
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
-from sequences.acceptance import Acceptance
+from sequences.acceptance import Acceptance, Foreseen
 from sequences.flat_controller import (
     Action,
     Expose,
@@ -63,7 +64,9 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
             spec = _spec_of(wants[action.filter].spec, action)
             frame = rig.expose(spec, _surely_next(controller, action, settings, rig))
             if isinstance(action, Expose):
-                judged = acceptance.judge(frame, rig.mount.flat_spot() if rig.mount else None)
+                belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
+                spot = rig.mount.flat_spot() if rig.mount else None
+                judged = acceptance.judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
                 frame = judged.frame
                 if judged.alarm:
                     rig.journal.say(rig.name, "alarm", judged.alarm)
