@@ -9,8 +9,8 @@ pointing it points again and metering starts over. Every frame counts and is sav
 Settings. The tolerance decides when the exposure is corrected, and how many subframes the metering takes: 5
 % is the best of 2, 5 and 10. The limits are the camera's (theirs: 1 to 60 s).
 
-Deviations. Pointing again takes `_SLEW_S`. Where their loop stays in a filter whose exposure has passed the
-limits, this one goes on to the next.
+Deviations. Read in the older file; the newer one was not compared. Pointing again takes `_SLEW_S`. Where
+their loop stays in a filter whose exposure has passed the limits, this one goes on to the next.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ filter is over. A new filter begins with the last exposure, scaled by the ratio 
 Settings. The levels are the judge's band (theirs, 20 000 to 30 000, is +-20 %); the limits are the
 camera's; the factors are those of usual nights.
 
-Deviations. None known.
+Deviations. Written from a description of the law; not compared with their source line by line.
 """
 
 from __future__ import annotations

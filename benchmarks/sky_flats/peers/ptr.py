@@ -9,7 +9,7 @@ Settings. T is the judge's target with its bias, as S is. The sky's light and th
 usual nights: a model of the twilight, as where the site has no lux meter. No grid, which can only be worse.
 20 s of waiting in place of 60 makes no difference.
 
-Deviations. None known.
+Deviations. Read in one stored version of their file, in which throughputs are configured, not yet kept.
 """
 
 from __future__ import annotations
