@@ -147,3 +147,11 @@ def test_dawn_learns_from_the_flats_of_dusk(night: Night) -> None:
         "sky_flats learns from nothing yet",
         "sky_flats learns from nothing yet",
     ]
+
+
+def test_dawn_waits_for_the_light_of_its_filters_without_looking_about_for_it(night: Night) -> None:
+    for rig in ("T1", "T2"):
+        mine = [entry for entry in night.entries if entry.source == rig]
+        (taught,) = [e.time for e in mine if e.kind == "learned" and "flats of" in e.text]
+        looks = [e.time for e in mine if e.kind == "probe" and e.time > taught]
+        assert not looks or looks[0] - taught > timedelta(minutes=5)
