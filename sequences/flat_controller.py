@@ -14,7 +14,7 @@ import numpy as np
 from capture.errors import BadInput
 from capture.site import Window
 from sequences.flat_actions import Action, Expose, FlatSettings, Measurement, Probe, Stop, Wait
-from sequences.flat_learning import Learned, learned_from, learned_of, model_from, take_in
+from sequences.flat_learning import FAINTEST_ADU, Learned, learned_from, learned_of, model_from, take_in
 from sequences.flat_pace import Pace
 from sequences.flat_planner import Plan, best_plan
 from sequences.flat_prospect import Prospect, prospect
@@ -34,6 +34,8 @@ _SURE = 0.03
 _UNKNOWN = 1.0
 _DOUBTS = 2.0
 _SOON_S = 0.5
+# A throughput less sure than this is worth a look in idle time.
+_STRANGE, _READABLE = 0.1, 0.8
 
 
 class FlatController:
@@ -58,12 +60,11 @@ class FlatController:
         self._settings = settings
         self._window = window
         self._sun = SunTrack(window, sun_altitude_deg)
-        start_s = window.start.timestamp()
         self._end_s = window.end.timestamp()
         self._before = learned or Learned()
         self._model = model_from(self._before, self._filters, self._sun, window.start, settings)
         self._pace = Pace(settings)
-        self._looked_s = start_s - 1e6
+        self._looked_s: dict[str, float] = {}
         self._seen: dict[str, datetime] = {}
 
     @property
@@ -96,7 +97,7 @@ class FlatController:
             raise BadInput(f"a frame of {m.filter}, which is none of {', '.join(self._filters)}")
         ours = self._pace.seen(m)
         opened_s = m.started.timestamp()
-        self._looked_s = max(self._looked_s, opened_s + m.exposure_s)
+        self._looked_s[m.filter] = opened_s + m.exposure_s
         self._seen[m.filter] = m.started
         take_in(self._model, m, settings)
         good = (
@@ -138,31 +139,50 @@ class FlatController:
         return name not in self._seen and self._model.throughput_sigma(name) > _UNKNOWN
 
     def _waiting(self, ahead: Prospect, plan: Plan, now_s: float) -> Action:
-        """Wait for the sky, and look meanwhile where a look can tell that the wait is over."""
+        """Wait for the sky, and look meanwhile where a look teaches something."""
         doubts = {name: _DOUBTS * self._model.log_rate(name, now_s).sigma for name in self._left}
         hopes = {name: ahead.soonest_s(name, doubt) for name, doubt in doubts.items()}
         hopeful = {name: soonest_s for name, soonest_s in hopes.items() if soonest_s is not None}
         if not hopeful:
-            return Stop(self._why_over(ahead, now_s))
+            return Stop(self._why_over(ahead))
         setting = self._sun.is_setting(now_s)
         name = plan.counts[0][0] if plan else self._next_in_line(ahead, hopeful, setting=setting)
-        soonest_s = hopeful.get(name, now_s)
-        look_s = self._looked_s + _LOOK_EVERY_S
-        if soonest_s <= now_s + _SOON_S and doubts[name] > _DOUBTS * _SURE:
-            if look_s <= now_s:
+        opens_s = plan.opens_s if plan else self._end_s
+        until_s = opens_s
+        if doubts[name] > _DOUBTS * _SURE:
+            # It may be over sooner than expected.
+            soonest_s = hopeful.get(name, now_s)
+            if soonest_s > now_s + _SOON_S:
+                until_s = min(soonest_s, opens_s)
+            elif self._is_look_due(name, now_s):
                 return self._look(name, now_s)
-            until_s = look_s
-        else:
-            until_s = max(soonest_s, now_s + _SOON_S)
-        if plan:
-            until_s = min(until_s, plan.opens_s) if soonest_s <= plan.opens_s else plan.opens_s
+            else:
+                until_s = min(self._looked_s[name] + _LOOK_EVERY_S, opens_s)
+        stranger = self._stranger(now_s, until_s)
+        if stranger is not None:
+            return self._look(stranger, now_s)
         until_s = min(max(until_s, now_s + _SOON_S), self._end_s)
-        too = (
-            "bright"
-            if ahead.needed_s[ahead.filters.index(name), 0] < self._settings.min_exposure_s
-            else "dim"
-        )
+        too_bright = ahead.needed_s[ahead.filters.index(name), 0] < self._settings.min_exposure_s
+        too = "bright" if too_bright else "dim"
         return Wait(datetime.fromtimestamp(until_s, UTC), f"too {too} yet for {name}")
+
+    def _is_look_due(self, name: str, now_s: float) -> bool:
+        return now_s >= self._looked_s.get(name, -1e12) + _LOOK_EVERY_S
+
+    def _stranger(self, now_s: float, until_s: float) -> str | None:
+        """A filter to get acquainted with in the time of a wait: whose order is known, and that can be read."""
+        pace, settings = self._pace, self._settings
+        for name in self._left:
+            look_s = 2 * pace.wheel_s + pace.probe_s
+            exposure_s = self._probe_exposure_s(name, now_s)
+            if until_s - now_s < look_s + exposure_s or not self._is_look_due(name, now_s):
+                continue
+            readable = self._model.foresee(name, now_s + pace.wheel_s, exposure_s).chance(
+                log(FAINTEST_ADU), log(settings.saturation_adu)
+            )
+            if readable > _READABLE and self._model.throughput_sigma(name) > _STRANGE:
+                return name
+        return None
 
     def _next_in_line(self, ahead: Prospect, hopeful: Mapping[str, float], *, setting: bool) -> str:
         """At dusk the faintest filter comes first, at dawn the brightest."""
@@ -216,7 +236,7 @@ class FlatController:
         aim_s = settings.target_adu * exp(-min(max(rate.mean, -50.0), 50.0)) * min(0.3, exp(-rate.sigma))
         return max(settings.min_exposure_s, min(_LONGEST_PROBE_S, aim_s))
 
-    def _why_over(self, ahead: Prospect, now_s: float) -> str:
+    def _why_over(self, ahead: Prospect) -> str:
         needed_s, settings = ahead.needed_s[:, 0], self._settings
         if (needed_s > settings.max_exposure_s).all():
             why = "the sky is too dim now for what is left; "

@@ -22,7 +22,7 @@ _AGE_SIGMA, _MONTH_SIGMA = 0.03, 0.1
 # A shutter's error is believed to be this part of the shortest exposure.
 _SHUTTER_PART = 0.01
 _SATURATED_FRACTION = 0.4
-_STARVED_ADU = 60.0
+FAINTEST_ADU = 60.0
 # Frames further apart belong to different twilights.
 _APART = timedelta(hours=3)
 
@@ -102,8 +102,8 @@ def take_in(model: SkyModel, measurement: Measurement, settings: FlatSettings) -
     frame = (m.filter, m.started.timestamp(), m.exposure_s)
     if m.saturated_fraction > _SATURATED_FRACTION or m.level_adu >= settings.saturation_adu:
         model.learn_bound(*frame, settings.saturation_adu, brighter=True)
-    elif m.level_adu < _STARVED_ADU:
-        model.learn_bound(*frame, _STARVED_ADU, brighter=False)
+    elif m.level_adu < FAINTEST_ADU:
+        model.learn_bound(*frame, FAINTEST_ADU, brighter=False)
     else:
         model.learn(*frame, m.level_adu)
 

@@ -21,14 +21,14 @@ from sequences.sun_track import SunTrack
 Floats = NDArray[np.float64]
 
 # Deviations of ln brightness that clouds may have, from none to broken, and how likely each is beforehand.
-RESTLESS = np.array([0.003, 0.012, 0.03, 0.075, 0.18, 0.4])
-LIKELY = np.array([0.3, 0.2, 0.15, 0.15, 0.12, 0.08])
+RESTLESS = np.array([0.003, 0.01, 0.025, 0.05, 0.1, 0.18, 0.28, 0.45])
+LIKELY = np.array([0.3, 0.15, 0.12, 0.1, 0.1, 0.1, 0.08, 0.05])
 # Clouds' ln brightness is correlated as exp(-dt / this).
 FORGETS_S = 300.0
 # How far tonight's slope bends from the common one's, ln per degree, and over how many degrees.
 BEND_SIGMA, BEND_DEG = 0.12, 1.5
 # ln per root of a degree of the Sun's altitude.
-_LEVEL_WANDERS, _COLOUR_WANDERS = 0.004, 0.02
+_LEVEL_WANDERS, _COLOUR_WANDERS = 0.004, 0.04
 # The weather may change: no hypothesis is ever ruled out.
 _OPEN_MIND = 0.02
 # A frame this many deviations off is a plane or a lamp as likely as a changed sky.
