@@ -137,7 +137,9 @@ def test_a_catalogue_of_the_first_version_is_taken_over_as_it_is(tmp_path: Path)
     add(first, HA, 0)
     first.close()
     old = sqlite3.connect(tmp_path / "c.sqlite")
-    old.executescript("DROP TABLE events; DROP TABLE orders; PRAGMA user_version = 1;")
+    old.executescript(
+        "DROP TABLE events; DROP TABLE orders; ALTER TABLE frames DROP COLUMN gates; PRAGMA user_version = 1;"
+    )
     old.close()
     second = Catalogue(tmp_path / "c.sqlite")
     assert len(second.frames(valid=True)) == 1
