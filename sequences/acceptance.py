@@ -57,6 +57,7 @@ class Acceptance:
         self._bias_adu = bias_adu
         self._company = Company(masters or {})
         self._last: dict[str, Facts] = {}
+        self._seen: set[str] = set()
 
     def judge(self, frame: Frame, spot: Direction | None = None, foreseen: Foreseen | None = None) -> Judged:
         """Return the frame with its verdict, its target and all that was measured.
@@ -72,11 +73,14 @@ class Acceptance:
             gates["sky_percent"] = 100 * (level_adu / foreseen.level_adu - 1)
         gates["stars_percent"] = 100 * star_area(frame.pixels, mosaic=mosaic)
         gates |= _placed(frame.facts, spot, self._last.get(name))
+        # What the first flat through a filter shows otherwise may be the filter's doing.
+        known = foreseen if name in self._seen else None
+        self._seen.add(name)
         reasons = [
-            level_reason(level_adu, settings, foreseen),
+            level_reason(level_adu, settings, known),
             saturation_reason(frame),
             exposure_reason(frame.facts.exposure_s, settings),
-            sky_reason(level_adu, settings, foreseen),
+            sky_reason(level_adu, settings, known),
             stars_reason(gates["stars_percent"]),
             spot_reason(gates.get("spot_deg")),
             dither_reason(gates.get("moved_arcsec"), name),
