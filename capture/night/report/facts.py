@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -82,6 +83,14 @@ class NightFacts:
     @cached_property
     def rejected(self) -> tuple[FrameRow, ...]:
         return tuple(frame for frame in self.frames if not frame.good)
+
+    @cached_property
+    def causes(self) -> tuple[tuple[str, int], ...]:
+        """How many frames were rejected for each cause, the commonest first; a frame may have several."""
+        counts = Counter(
+            cause for frame in self.rejected for cause in {cause_of(r) for r in frame.verdict.reasons}
+        )
+        return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @cached_property
     def sets(self) -> tuple[SetCount, ...]:
@@ -168,6 +177,14 @@ def _bias_levels(masters: Sequence[MasterRow], frames: Sequence[FrameRow]) -> di
         if frame.kind is Kind.BIAS and frame.good:
             levels[frame.rig] = frame.statistics.median_adu
     return levels
+
+
+def cause_of(reason: str) -> str:
+    """What kind of reason it is: the gate's name that it begins with, else its words without the numbers."""
+    gate, colon, rest = reason.partition(": ")
+    if not colon or " " in gate:
+        return re.sub(r"[-+]?\d[\d.]*", "\u2026", reason)
+    return f"{gate}, by clouds" if "clouds" in rest else gate
 
 
 def set_order(spec: FrameSpec) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Two plots of a rig's flats against the Sun's altitude: how bright they came out, and how long they took."""
+"""Plots of a rig's flats: level and exposure against the Sun's altitude, level against the one foreseen."""
 
 from __future__ import annotations
 
@@ -9,52 +9,26 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from capture.frame import Kind
-from capture.night.report.facts import NightFacts, natural_key
-from capture.night.report.svg import Child, Scale, document, log_ticks, number, round_ticks, shortened, tag
+from capture.night.report.colours import filter_colours
+from capture.night.report.facts import NightFacts
+from capture.night.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Plot, Point, axes, marks
+from capture.night.report.svg import Scale, document, log_ticks, round_ticks
 from capture.store.rows import FrameRow
 
-_WIDTH, _HEIGHT = 560.0, 380.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 16.0, 44.0, 52.0
-_LABEL_PX, _LABEL_HEIGHT = 9.5, 17.0
-# A filter's flats of dusk and of dawn share one name when they lie closer than this.
-_ONE_NAME_PX = 70.0
-# Names as filter makers write them, in capitals without separators, and the colour class of each.
-_KNOWN = {
-    "L": "lum", "LUM": "lum", "LUMINANCE": "lum", "CLEAR": "lum", "C": "lum", "W": "lum",
-    "R": "red", "RED": "red", "RC": "red", "SDSSR": "red", "RP": "red",
-    "G": "green", "GREEN": "green", "V": "green", "SDSSG": "green", "GP": "green",
-    "B": "blue", "BLUE": "blue",
-    "U": "violet", "SDSSU": "violet", "UP": "violet",
-    "I": "wine", "IC": "wine", "SDSSI": "wine", "IP": "wine",
-    "HA": "dark-red", "HALPHA": "dark-red",
-    "OIII": "teal", "O3": "teal", "SII": "orange", "S2": "orange",
-}  # fmt: skip
-_SPARE = ("blue", "orange", "green", "wine", "teal", "red", "violet", "dark-red", "lum")
-
 
 @dataclass(frozen=True)
-class Point:
-    """One flat in a plot."""
+class FilterLine:
+    """One filter's flats in a table: fractions, exposures in seconds.
 
-    x: float
-    y: float
+    `level_rms` is of the good ones about the target, `foreseen_rms` of all about what was foreseen, in ln.
+    """
+
     filter: str
-    dusk: bool
-    good: bool
-    told: str
-
-
-@dataclass(frozen=True)
-class Plot:
-    """The frame of a plot: its scales, and what the values are."""
-
-    title: str
-    x: Scale
-    y: Scale
-    x_ticks: Sequence[float]
-    y_ticks: Sequence[float]
-    band: tuple[float, float] | None = None
-    line: float | None = None
+    taken: int
+    good: int
+    exposures_s: tuple[float, float]
+    level_rms: float | None
+    foreseen_rms: float | None
 
 
 class FlatPlots:
@@ -75,6 +49,20 @@ class FlatPlots:
         """Name, colour class and number of flats of each filter."""
         names = [_name(frame) for frame in self.taken]
         return [(name, colour, names.count(name)) for name, colour in self.colours.items()]
+
+    @property
+    def lines(self) -> list[FilterLine]:
+        """What came of each filter, for the table."""
+        found = []
+        for name in self.colours:
+            mine = [frame for frame in self.taken if _name(frame) == name]
+            levels = [level - 1 for f in mine if f.good and (level := self._level(f)) is not None]
+            misses = [math.log(pair[1] / pair[0]) for f in mine if (pair := self._foreseen(f)) is not None]
+            exposures_s = [frame.facts.exposure_s for frame in mine]
+            good = sum(frame.good for frame in mine)
+            span_s = (min(exposures_s), max(exposures_s))
+            found.append(FilterLine(name, len(mine), good, span_s, _rms(levels), _rms(misses)))
+        return found
 
     @property
     def undrawn(self) -> str:
@@ -98,7 +86,7 @@ class FlatPlots:
             return None
         top = max(1.5, 1.06 * max(level for _, level in values))
         bottom = max(0.0, min(0.5, 1 - 1.5 * self._tolerance, 0.94 * min(level for _, level in values)))
-        y = Scale(bottom, top, _HEIGHT - _BOTTOM, _TOP)
+        y = Scale(bottom, top, HEIGHT - BOTTOM, TOP)
         above = " above bias" if self._bias_adu is not None else ""
         band = (1 - self._tolerance, 1 + self._tolerance)
         title = f"Level{above} (fraction of target)"
@@ -111,8 +99,38 @@ class FlatPlots:
         if not values:
             return None
         low, high = min(s for _, s in values) / 1.6, max(s for _, s in values) * 1.6
-        y = Scale(low, high, _HEIGHT - _BOTTOM, _TOP, log=True)
+        y = Scale(low, high, HEIGHT - BOTTOM, TOP, log=True)
         return self._draw(values, "Exposure (s, log scale)", y, log_ticks(low, high), lambda v: f"{v:.3g} s")
+
+    def foreseen(self) -> Markup | None:
+        """Level over target against the one foreseen; None when nothing was foreseen."""
+        values = [(f, pair) for f in self._flats if (pair := self._foreseen(f)) is not None]
+        if not values:
+            return None
+        x = _scale_of([pair[0] for _, pair in values], LEFT, WIDTH - RIGHT)
+        y = _scale_of([pair[1] for _, pair in values], HEIGHT - BOTTOM, TOP)
+        title = "Level measured against level foreseen (fractions of target)"
+        x_ticks, y_ticks = (round_ticks(scale.low, scale.high, 5) for scale in (x, y))
+        band = (1 - self._tolerance, 1 + self._tolerance)
+        plot = Plot(
+            title, x, y, x_ticks, y_ticks, band, diagonal=True, x_name="level foreseen (fraction of target)"
+        )
+        points = [
+            self._point(flat, x(pair[0]), y(pair[1]), f"{pair[1]:.3f} of target, {pair[0]:.3f} foreseen")
+            for flat, pair in values
+        ]
+        label = f"{self.rig}: {title} of {len(points)} flats"
+        return document(
+            WIDTH, HEIGHT, label, *axes(plot), *marks(points, self.colours, joined=False), class_="plot"
+        )
+
+    def _foreseen(self, flat: FrameRow) -> tuple[float, float] | None:
+        """The levels foreseen and measured, over the target's."""
+        bias, target = self._bias_adu or 0.0, flat.target_adu
+        level, predicted = self._level(flat), flat.gates.get("predicted_adu")
+        if not _positive(level) or level is None or predicted is None or target is None or predicted <= bias:
+            return None
+        return (predicted - bias) / (target - bias), level
 
     def _level(self, flat: FrameRow) -> float | None:
         bias = self._bias_adu or 0.0
@@ -133,144 +151,38 @@ class FlatPlots:
         pad = max(0.25, 0.05 * (max(altitudes) - min(altitudes)))
         brightest, darkest = max(altitudes) + pad, min(altitudes) - pad
         # Bright sky on the left: as dusk goes, dawn read from right to left.
-        x = Scale(brightest, darkest, _LEFT, _WIDTH - _RIGHT)
+        x = Scale(brightest, darkest, LEFT, WIDTH - RIGHT)
         plot = Plot(title, x, y, round_ticks(darkest, brightest, 6), y_ticks, band, 1.0 if band else None)
-        points = [self._point(flat, x, y, value, in_words(value)) for flat, value in values]
+        points = [
+            self._point(flat, x(flat.facts.sun_altitude_deg), y(value), in_words(value))
+            for flat, value in values
+        ]
         label = f"{self.rig}: {title} of {len(points)} flats against the Sun's altitude"
-        return document(_WIDTH, _HEIGHT, label, *axes(plot), *self._marks(points), class_="plot")
+        return document(WIDTH, HEIGHT, label, *axes(plot), *marks(points, self.colours), class_="plot")
 
-    def _point(self, flat: FrameRow, x: Scale, y: Scale, value: float, in_words: str) -> Point:
+    def _point(self, flat: FrameRow, x_px: float, y_px: float, in_words: str) -> Point:
         dusk = self._is_dusk[flat.id]
         told = (
             f"{_name(flat)}, {'dusk' if dusk else 'dawn'} {flat.taken:%H:%M:%S} UTC, {in_words}, "
             f"{flat.facts.exposure_s:.3g} s, {flat.statistics.median_adu:.0f} ADU, "
             f"Sun {flat.facts.sun_altitude_deg:.2f} deg, {flat.verdict}"
         )
-        return Point(x(flat.facts.sun_altitude_deg), y(value), _name(flat), dusk, flat.good, told)
-
-    def _marks(self, points: Sequence[Point]) -> list[Child]:
-        children: list[Child] = []
-        for name, colour in self.colours.items():
-            for dusk in (True, False):
-                series = [p for p in points if p.filter == name and p.dusk is dusk]
-                if len(series) > 1:
-                    line = " ".join(f"{p.x:.1f},{p.y:.1f}" for p in series)
-                    children.append(tag("polyline", points=line, class_=f"series c-{colour}"))
-        for point in points:
-            children.append(_mark(point, self.colours[point.filter]))
-        return [*children, *labels(points, self.colours)]
-
-
-def _mark(point: Point, colour: str) -> Markup:
-    """Dusk a filled disc, dawn an open diamond; a cross over a rejected one."""
-    told = tag("title", point.told)
-    if point.dusk:
-        shape = tag("circle", cx=point.x, cy=point.y, r=4)
-    else:
-        shape = tag("path", d=f"M{point.x:.1f} {point.y - 5.2:.1f}l5.2 5.2l-5.2 5.2l-5.2 -5.2z")
-    cross = Markup("")
-    if not point.good:
-        cross = tag("path", d=f"M{point.x - 6:.1f} {point.y - 6:.1f}l12 12m0 -12l-12 12", class_="reject")
-    when = "dusk" if point.dusk else "dawn"
-    return tag("g", told, shape, cross, class_=f"mark {when} c-{colour}")
-
-
-def axes(plot: Plot) -> list[Markup]:
-    """Grid, ticks, names of the axes, the allowed band."""
-    left, right, top, bottom = _LEFT, _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
-    parts = [tag("text", plot.title, x=4, y=20, class_="plot-title")]
-    if plot.band is not None:
-        high, low = plot.y(min(plot.band[1], plot.y.high)), plot.y(plot.band[0])
-        parts.append(tag("rect", x=left, y=high, width=right - left, height=low - high, class_="band"))
-    for value in plot.y_ticks:
-        y = plot.y(value)
-        parts.append(tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
-        parts.append(tag("text", f"{value:g}", x=left - 7, y=y + 4, text_anchor="end", class_="tick"))
-    for value in plot.x_ticks:
-        x = plot.x(value)
-        text = f"{value:g}".replace("-", "\u2212")
-        parts.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
-        parts.append(tag("text", text, x=x, y=bottom + 19, text_anchor="middle", class_="tick"))
-    if plot.line is not None:
-        parts.append(tag("line", x1=left, x2=right, y1=plot.y(plot.line), y2=plot.y(plot.line), class_="aim"))
-    middle = (left + right) / 2
-    name = "\u2190 brighter sky \u00b7 Sun's altitude (deg) \u00b7 darker sky \u2192"
-    parts.append(tag("text", name, x=middle, y=bottom + 42, text_anchor="middle", class_="axis-name"))
-    return parts
-
-
-def labels(points: Sequence[Point], colours: dict[str, str]) -> list[Markup]:
-    """Each filter's name beside its flats of dusk and of dawn, clear of other names and, where there is
-    room, of other flats.
-    """
-    parts: list[Markup] = []
-    taken: list[tuple[float, float, float, float]] = []
-    for name, colour in colours.items():
-        named: list[Point] = []
-        for dusk in (True, False):
-            mine = sorted((p for p in points if p.filter == name and p.dusk is dusk), key=lambda p: p.x)
-            anchor = mine[len(mine) // 2] if mine else None
-            if anchor and all(math.hypot(anchor.x - p.x, anchor.y - p.y) > _ONE_NAME_PX for p in named):
-                named.append(anchor)
-                parts += _name_of(anchor, colour, points, taken)
-    return parts
-
-
-def _name_of(
-    anchor: Point, colour: str, points: Sequence[Point], taken: list[tuple[float, float, float, float]]
-) -> list[Markup]:
-    text = shortened(anchor.filter, 14)
-    box = _free_box(anchor, _LABEL_PX * len(text) + 6, points, taken)
-    taken.append(box)
-    left, top, right, bottom = box
-    x = (left + right) / 2
-    told = tag("title", anchor.filter)
-    name = tag("text", told, text, x=x, y=bottom - 4, text_anchor="middle", class_=f"name c-{colour}")
-    if abs((top + bottom) / 2 - anchor.y) <= 24 and abs(x - anchor.x) <= 40:
-        return [name]
-    edge = bottom if bottom < anchor.y else top
-    line = f"M{number(x)} {number(edge)}L{number(anchor.x)} {number(anchor.y)}"
-    return [tag("path", d=line, class_=f"leader c-{colour}"), name]
-
-
-def _free_box(
-    anchor: Point, width: float, points: Sequence[Point], taken: Sequence[tuple[float, float, float, float]]
-) -> tuple[float, float, float, float]:
-    """A place for a label near its flat: left, top, right, bottom; the least crowded of many tried."""
-    best, least = (0.0, 0.0, 0.0, 0.0), math.inf
-    for down in (-18, 20, -30, 32, -46, 48, -66, 68, -90, 92, -120, 122, 0):
-        for along in (0, -30, 30, -60, 60):
-            x = min(max(anchor.x + along, _LEFT + width / 2), _WIDTH - _RIGHT - width / 2)
-            y = min(max(anchor.y + down, _TOP + _LABEL_HEIGHT / 2), _HEIGHT - _BOTTOM - _LABEL_HEIGHT / 2)
-            box = (x - width / 2, y - _LABEL_HEIGHT / 2, x + width / 2, y + _LABEL_HEIGHT / 2)
-            covered = sum(
-                box[0] - 5 < p.x < box[2] + 5 and box[1] - 5 < p.y < box[3] + 5 for p in points
-            )  # fmt: skip
-            met = sum(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
-            cost = 10_000 * met + 60 * covered + math.hypot(x - anchor.x, y - anchor.y)
-            if cost < least:
-                best, least = box, cost
-    return best
-
-
-def filter_colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour class for each filter, by its name where makers agree on one, else by turns; in order of
-    name. Never made of the name itself.
-    """
-    unique = sorted(set(names), key=natural_key)
-    found = {n: _KNOWN[key] for n in unique if (key := _key(n)) in _KNOWN}
-    spare = [colour for colour in _SPARE if colour not in found.values()] or list(_SPARE)
-    unknown = [n for n in unique if n not in found]
-    found |= {n: spare[number % len(spare)] for number, n in enumerate(unknown)}
-    return {n: found[n] for n in unique}
-
-
-def _key(name: str) -> str:
-    return "".join(c for c in name.upper() if c.isalnum()).replace("ALPHA", "A")
+        return Point(x_px, y_px, _name(flat), dusk, flat.good, told)
 
 
 def _name(flat: FrameRow) -> str:
     return flat.spec.filter or "no filter"
+
+
+def _scale_of(values: Sequence[float], start_px: float, end_px: float) -> Scale:
+    """A scale for values near 1, never so fine that noise looks like scatter."""
+    low, high = min(0.97, *values), max(1.03, *values)
+    pad = 0.06 * (high - low)
+    return Scale(low - pad, high + pad, start_px, end_px)
+
+
+def _rms(values: Sequence[float]) -> float | None:
+    return math.sqrt(sum(value * value for value in values) / len(values)) if values else None
 
 
 def _positive(value: float | None) -> bool:
