@@ -140,14 +140,15 @@ class FlatController:
 
     def _waiting(self, ahead: Prospect, plan: Plan, now_s: float) -> Action:
         """Wait for the sky, and look meanwhile where a look teaches something."""
-        doubts = {name: _DOUBTS * self._model.log_rate(name, now_s).sigma for name in self._left}
+        opens_s = plan.opens_s if plan else self._end_s
+        then_s = opens_s if plan else now_s
+        doubts = {name: _DOUBTS * self._model.log_rate(name, then_s).sigma for name in self._left}
         hopes = {name: ahead.soonest_s(name, doubt) for name, doubt in doubts.items()}
         hopeful = {name: soonest_s for name, soonest_s in hopes.items() if soonest_s is not None}
         if not hopeful:
             return Stop(self._why_over(ahead))
         setting = self._sun.is_setting(now_s)
         name = plan.counts[0][0] if plan else self._next_in_line(ahead, hopeful, setting=setting)
-        opens_s = plan.opens_s if plan else self._end_s
         until_s = opens_s
         if doubts[name] > _DOUBTS * _SURE:
             # It may be over sooner than expected.

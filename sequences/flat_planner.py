@@ -22,8 +22,8 @@ NEVER_S = 1e13
 _MOST_STEPS = 100
 # Waiting is to bring more than this, else an error of the forecast makes it wait for ever.
 _PATIENCE_S = 1.0
-# What completing a filter is worth beside its frames, in frames; and what each rank in the wish adds.
-_COMPLETE, _RANK = 5, 1
+# What completing a filter is worth beside its frames, in frames: more for those wanted first.
+_COMPLETE, _FIRST = 3, 2
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def _planned(
     tracks = [_Track.of(outlook.times_s, outlook.cost_s[row]) for row in order]
     wanted = [left[name] for name in names]
     change_s = [0.0 if name == current else outlook.change_s for name in names]
-    bonus = [_COMPLETE + _RANK * (len(outlook.filters) - 1 - row) for row in order]
+    last = max(1, len(outlook.filters) - 1)
+    bonus = [_COMPLETE + round(_FIRST * (1 - row / last)) for row in order]
     counts, finish_s = _most_worth(tracks, wanted, change_s, now_s, bonus)
     taken = [(name, count) for name, count in zip(names, counts, strict=True) if count]
     complete = sum(count == want for count, want in zip(counts, wanted, strict=True))
