@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astropy.io import fits
+import numpy as np
 
 from capture.frame import FrameSpec
+from capture.store import fits_file
 from capture.store.archive import Archive
 from capture.store.rows import MasterRow
 from sequences.flat_shape import FlatShape, shape_of
+
+# With the history of a few hundred inputs.
+_LONGEST_HEADER = 100 * 2880
 
 
 def shapes_of(archive: Archive, rig: str, camera: str, specs: Iterable[FrameSpec]) -> dict[str, FlatShape]:
@@ -27,10 +31,18 @@ def shapes_of(archive: Archive, rig: str, camera: str, specs: Iterable[FrameSpec
 
 
 def _shape_of(archive: Archive, master: MasterRow) -> FlatShape | None:
+    path = archive.path_of(master)
     try:
-        with fits.open(archive.path_of(master), memmap=True) as hdus:
-            # A mosaic is told by the pattern that a master of one has in its header.
-            return shape_of(hdus[0].data, mosaic="BAYERPAT" in hdus[0].header)
-    except (OSError, ValueError, TypeError, AttributeError):
-        # Without it flats are compared with each other alone; the report tells of damaged files.
+        with path.open("rb") as file:
+            start = file.read(_LONGEST_HEADER)
+        length = fits_file.header_length(start)
+        if length is None:
+            return None
+        cards = fits_file.structure(start[:length])
+        shape = (int(cards["NAXIS2"]), int(cards["NAXIS1"]))
+        pixels = np.memmap(path, ">f4", "r", offset=length, shape=shape)
+        # A mosaic is told by the pattern that a master of one has in its header.
+        return shape_of(pixels, mosaic="BAYERPAT" in cards)
+    except (OSError, ValueError, KeyError):
+        # Without it flats are compared with each other alone; who verifies the archive tells of the damage.
         return None

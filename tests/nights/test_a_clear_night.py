@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -15,6 +16,7 @@ from astropy.io import fits
 
 from capture.frame import Kind
 from capture.store.fits_file import verify
+from capture.store.gates import gates_of
 from simulators import check_master
 from tests.nights.harness import SITE, Night, live, settings
 
@@ -80,6 +82,33 @@ def test_fitsverify_finds_no_error_and_no_warning_in_any_kind_of_file(night: Nig
     )
     assert told.returncode == 0, told.stdout
     assert all("OK" in line for line in told.stdout.splitlines() if line.strip()), told.stdout
+
+
+def test_one_line_tells_of_each_flat_its_level_its_verdict_and_what_comes_next(night: Night) -> None:
+    lines = [e.text for e in night.entries if e.kind == "frame" and e.data["frame"] == "flat"]
+    assert len(lines) == sum(frame.kind is Kind.FLAT for frame in night.frames)
+    for line in lines:
+        assert re.fullmatch(
+            r"\d+, window to \d\d:\d\d UTC, \d+ min left  flat \w+  [\d.]+ s  \d+ of \d+ ADU \([+-]\d+ %\)"
+            r"  Sun -?[\d.]+ deg  (good|rejected: .+)"
+            r"  (next \w+ [\d.]+ s|probes \w+ [\d.]+ s|waits: .+|ends: .+)",
+            line,
+        ), line
+
+
+def test_what_the_judge_measured_is_in_the_catalogue_and_in_the_header(night: Night) -> None:
+    for frame in night.frames:
+        assert bool(frame.gates) == (frame.kind is Kind.FLAT)
+        header = fits.getheader(night.folder / frame.path)
+        assert gates_of(header) == {name: pytest.approx(value, 1e-5) for name, value in frame.gates.items()}
+        assert header["VERDICT"] == ("good" if frame.good else "rejected")
+
+
+def test_no_flat_of_a_clear_sky_is_refused_for_what_is_not_there(night: Night) -> None:
+    flats = [frame for frame in night.frames if frame.kind is Kind.FLAT]
+    named = {reason.partition(":")[0] for frame in flats for reason in frame.verdict.reasons}
+    assert named <= {"level", "saturation"}
+    assert not [entry for entry in night.entries if entry.kind == "alarm"]
 
 
 def test_darks_and_bias_are_taken_under_a_shut_roof_and_flats_under_an_open_one(night: Night) -> None:

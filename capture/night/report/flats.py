@@ -109,11 +109,18 @@ class FlatPlots:
             return None
         x = _scale_of([pair[0] for _, pair in values], LEFT, WIDTH - RIGHT)
         y = _scale_of([pair[1] for _, pair in values], HEIGHT - BOTTOM, TOP)
-        title = "Level measured against level foreseen (fractions of target)"
+        title = "Level against the one foreseen"
         x_ticks, y_ticks = (round_ticks(scale.low, scale.high, 5) for scale in (x, y))
         band = (1 - self._tolerance, 1 + self._tolerance)
         plot = Plot(
-            title, x, y, x_ticks, y_ticks, band, diagonal=True, x_name="level foreseen (fraction of target)"
+            title,
+            x,
+            y,
+            x_ticks,
+            y_ticks,
+            band,
+            diagonal=True,
+            x_name="level foreseen \u00b7 as the measured one, a fraction of the target",
         )
         points = [
             self._point(flat, x(pair[0]), y(pair[1]), f"{pair[1]:.3f} of target, {pair[0]:.3f} foreseen")

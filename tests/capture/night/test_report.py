@@ -97,6 +97,7 @@ def take(
     run: int | None = None,
     level: float = 1000.0,
     target: float | None = None,
+    gates: dict[str, float] | None = None,
 ) -> FrameRow:
     """Save one small frame of `spec`."""
     pixels = noise(int(when.timestamp()) % 9999, level=level)
@@ -109,7 +110,7 @@ def take(
         ccd_temperature_c=-10.1,
         saturation_adu=60000.0,
     )
-    frame = Frame(pixels, spec, facts, Statistics.of(pixels, 60000.0), target_adu=target)
+    frame = Frame(pixels, spec, facts, Statistics.of(pixels, 60000.0), target_adu=target, gates=gates or {})
     return archive.save(frame.judged(*reasons), run, NIGHT)
 
 
@@ -248,6 +249,44 @@ def test_flats_of_dusk_and_dawn_and_of_each_filter_are_told_apart(
         assert marks.count("reject") == 1
         names = [element for element in tree.iter() if (element.get("class") or "").startswith("name ")]
         assert {name.get("class") for name in names} == {"name c-dark-red", "name c-lum"}
+
+
+def test_levels_are_drawn_against_those_that_were_foreseen(
+    archive: Archive, report: Callable[..., Page]
+) -> None:
+    for number, (foreseen, level) in enumerate([(1000.0, 1020.0), (1000.0, 980.0), (950.0, 950.0)]):
+        when = DUSK + timedelta(minutes=number)
+        take(archive, flat("L"), when, level=level, target=1000.0, gates={"predicted_adu": foreseen})
+    take(archive, flat("Ha"), DUSK + timedelta(minutes=9), level=1000.0, target=1000.0)
+    page = report()
+    plot = page.drawings("plot")[2]
+    marks = [element for element in plot.iter() if (element.get("class") or "").startswith("mark ")]
+    assert len(marks) == 3
+    x, y = zip(
+        *((float(mark[1].get("cx") or 0), float(mark[1].get("cy") or 0)) for mark in marks), strict=True
+    )
+    assert x[0] == x[1] > x[2], "more was foreseen of the first two"
+    assert y[0] < y[1] < y[2], "a brighter one stands higher"
+    (line,) = [element for element in plot.iter() if element.get("class") == "aim"]
+    x1, y1, x2, y2 = (float(line.get(name) or 0) for name in ("x1", "y1", "x2", "y2"))
+    assert y[2] == pytest.approx(y1 + (x[2] - x1) * (y2 - y1) / (x2 - x1), abs=2.0), "as foreseen"
+    assert "Ha 1 1 2.5 s" in page.words["flats"]
+    assert "L 3 3 2.5 s 3.3 % 1.6 %" in page.words["flats"]
+
+
+def test_rejected_frames_are_counted_by_cause(archive: Archive, report: Callable[..., Page]) -> None:
+    reasons = [
+        ("level: 5 ADU is -90% from the target 50; clouds, for the sky was 90% darker than foreseen",),
+        ("level: 100 ADU is +100% from the target 50", "stars: they cover 3.0 % of the frame"),
+        ("stars: they cover 2.0 % of the frame",),
+    ]
+    for number, why in enumerate(reasons):
+        take(archive, flat("L"), DUSK + timedelta(minutes=number), *why)
+    for number, why_dark in enumerate(["the sensor is +0.6 C off", "the sensor is -1.5 C off"]):
+        take(archive, FrameSpec(Kind.DARK, 60.0), DUSK + timedelta(hours=1 + number), why_dark)
+    words = report().words["rejected"]
+    assert "2 stars 2 the sensor is \u2026 C off 1 level 1 level, by clouds UTC Rig" in words
+    assert "stars: they cover 3.0 % of the frame" in words
 
 
 def test_masters_come_with_a_picture_the_right_way_up(archive: Archive, report: Callable[..., Page]) -> None:
