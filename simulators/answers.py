@@ -7,11 +7,13 @@ import json
 from html import escape
 from typing import Any
 
+from capture.clock import SystemClock
 from simulators.camera import Camera
 from simulators.device import Device
 from simulators.images import error_bytes, image_bytes
-from simulators.members import DRIVER_ERROR, AlpacaError, BadRequest
+from simulators.members import DRIVER_ERROR, AlpacaError, BadRequest, Late
 from simulators.observatory import Observatory
+from simulators.spoiling import delay
 from simulators.wire import HTML, IMAGE_BYTES, JSON, TEXT, Call, Reply
 
 _TYPE_NAMES = {
@@ -32,6 +34,7 @@ class Answers:
 
     def __init__(self, observatory: Observatory) -> None:
         self._observatory = observatory
+        self._simulated = not isinstance(observatory.clock, SystemClock)
         self._transactions = itertools.count(1)
 
     def answer(self, call: Call) -> Reply:
@@ -95,7 +98,10 @@ class Answers:
             number, text, extra = DRIVER_ERROR, f"{type(error).__name__}: {error}", ""
         if number == 0 and method == "get":
             extra = f'{extra}"Value":{json.dumps(value)},'
-        return self._json(client, number, text, extra)
+        reply = self._json(client, number, text, extra)
+        if isinstance(value, Late):
+            delay(reply, value.seconds, self._simulated)
+        return reply
 
     def _json(self, client: int, number: int, text: str, extra: str) -> Reply:
         tail = f'"ErrorNumber":{number},"ErrorMessage":{json.dumps(text)}}}'

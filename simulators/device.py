@@ -123,7 +123,7 @@ class Device:
         self._connected, self._connects_at = connected, None
 
     def call(self, method: str, member: str, parameters: Mapping[str, str], fault: str = "") -> Any:
-        """Carry out one GET or PUT and return its value (None for a PUT).
+        """Carry out one GET or PUT and return its value (of a PUT None, or Late where it is answered late).
 
         `method` is 'get' or 'put'; the names in `parameters` are as on the wire, in lower case for 'get'.
         `fault` is the kind of fault that the answer will meet, for the command log. Raises BadRequest for an

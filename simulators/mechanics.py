@@ -159,6 +159,10 @@ class Mount:
         """Whether it slews now."""
         return now < self._legs[-1].end
 
+    def slews_for_s(self, now: float) -> float:
+        """Seconds until it has arrived, 0 when it stands."""
+        return max(0.0, self._legs[-1].end - now)
+
     def tracking(self, now: float) -> bool:
         """Whether it follows the sky (also true while it slews to do so)."""
         return self._legs[-1].tracking

@@ -23,6 +23,13 @@ ACTION_NOT_IMPLEMENTED = 0x40C
 DRIVER_ERROR = 0x500
 
 
+@dataclass(frozen=True)
+class Late:
+    """Returned by a PUT that is answered only when what it began is done, so many seconds later."""
+
+    seconds: float
+
+
 class AlpacaError(Exception):
     """Raised by a member that cannot do what was asked: goes out as 200 with this error number."""
 

@@ -34,6 +34,14 @@ def spoil(armed: Armed, call: Call, reply: Reply, simulated: bool) -> None:
         _spoil_words(armed, call, reply)
 
 
+def delay(reply: Reply, seconds: float, simulated: bool) -> None:
+    """Let a reply that is as it should be take its time."""
+    if simulated:
+        reply.headers[DELAY_HEADER] = _text(seconds)
+    else:
+        reply.send = partial(_send_parts, [reply.wire()], seconds)
+
+
 # How it is sent.
 
 
@@ -47,11 +55,7 @@ def _hang(fault: Fault, reply: Reply, simulated: bool) -> None:
 
 
 def _slow(fault: Fault, reply: Reply, simulated: bool) -> None:
-    seconds = 10.0 if fault.seconds is None else fault.seconds
-    if simulated:
-        reply.headers[DELAY_HEADER] = _text(seconds)
-    else:
-        reply.send = partial(_send_parts, [reply.wire()], seconds)
+    delay(reply, 10.0 if fault.seconds is None else fault.seconds, simulated)
 
 
 def _drip(fault: Fault, reply: Reply, simulated: bool) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from simulators.device import Command
-from simulators.members import PARKED, VALUE_NOT_SET, AlpacaError, get, invalid, not_implemented, put, refused
+from simulators.members import (
+    PARKED,
+    VALUE_NOT_SET,
+    AlpacaError,
+    Late,
+    get,
+    invalid,
+    not_implemented,
+    put,
+    refused,
+)
 from simulators.telescope_site import TelescopeSite
 from simulators.world import Rig, World
 
@@ -182,14 +192,21 @@ class Telescope(TelescopeSite):
     @put("slewtoaltazasync", "Azimuth", "Altitude")
     def _slew_alt_az_async(self, azimuth_deg: float, altitude_deg: float) -> None:
         self._async("SlewToAltAzAsync")
-        self._slew_alt_az(azimuth_deg, altitude_deg)
+        self._begin_alt_az(azimuth_deg, altitude_deg)
 
     def _async(self, member: str) -> None:
         if not self._rig.settings.slews_async:
             raise not_implemented(member)
 
     @put("slewtoaltaz", "Azimuth", "Altitude")
-    def _slew_alt_az(self, azimuth_deg: float, altitude_deg: float) -> None:
+    def _slew_alt_az(self, azimuth_deg: float, altitude_deg: float) -> Late:
+        self._begin_alt_az(azimuth_deg, altitude_deg)
+        return self._when_there()
+
+    def _when_there(self) -> Late:
+        return Late(self._mount.slews_for_s(self.now_s()))
+
+    def _begin_alt_az(self, azimuth_deg: float, altitude_deg: float) -> None:
         if not self._slews_to_alt_az():
             raise not_implemented("SlewToAltAz")
         if not (0 <= azimuth_deg <= 360 and -90 <= altitude_deg <= 90):
@@ -202,10 +219,14 @@ class Telescope(TelescopeSite):
     @put("slewtocoordinatesasync", "RightAscension", "Declination")
     def _slew_coordinates_async(self, ra_h: float, dec_deg: float) -> None:
         self._async("SlewToCoordinatesAsync")
-        self._slew_coordinates(ra_h, dec_deg)
+        self._begin_coordinates(ra_h, dec_deg)
 
     @put("slewtocoordinates", "RightAscension", "Declination")
-    def _slew_coordinates(self, ra_h: float, dec_deg: float) -> None:
+    def _slew_coordinates(self, ra_h: float, dec_deg: float) -> Late:
+        self._begin_coordinates(ra_h, dec_deg)
+        return self._when_there()
+
+    def _begin_coordinates(self, ra_h: float, dec_deg: float) -> None:
         if not self._slews_to_ra_dec():
             raise not_implemented("SlewToCoordinates")
         self._check(ra_h, dec_deg)
@@ -218,13 +239,17 @@ class Telescope(TelescopeSite):
     @put("slewtotargetasync")
     def _slew_target_async(self) -> None:
         self._async("SlewToTargetAsync")
-        self._slew_target()
+        self._begin_target()
 
     @put("slewtotarget")
-    def _slew_target(self) -> None:
+    def _slew_target(self) -> Late:
+        self._begin_target()
+        return self._when_there()
+
+    def _begin_target(self) -> None:
         if not self._slews_to_ra_dec():
             raise not_implemented("SlewToTarget")
-        self._slew_coordinates(self._get_target_ra(), self._get_target_dec())
+        self._begin_coordinates(self._get_target_ra(), self._get_target_dec())
 
     @staticmethod
     def _check(ra_h: float, dec_deg: float) -> None:

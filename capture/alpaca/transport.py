@@ -47,7 +47,8 @@ _STATES = frozenset({"camerastate", "atpark", "slewing", "shutterstatus", "cover
 _SLOW = frozenset(
     {
         "abortslew", "closecover", "closeshutter", "connect", "connected", "disconnect", "findhome",
-        "opencover", "openshutter", "park", "position", "slewtoaltazasync", "slewtocoordinatesasync",
+        "move", "moveabsolute", "movemechanical", "opencover", "openshutter", "park", "position",
+        "slewtoaltaz", "slewtoaltazasync", "slewtoazimuth", "slewtocoordinates", "slewtocoordinatesasync",
         "tracking", "unpark",
     }
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from capture.alpaca.devices import Telescope
 from capture.clock import SimulatedClock
 from capture.config import Config, FlatsConfig
 from capture.errors import DeviceError, DeviceTimeout, Unsafe
@@ -354,3 +356,49 @@ def test_a_mount_that_answers_when_it_is_there_is_not_told_twice(
 
     clock.run(main)
     assert len(open_bench.commands("slewtoaltazasync")) == 1
+
+
+@pytest.mark.parametrize("slews", ["alt_az", "ra_dec"])
+class TestAMountThatAnswersWhenItIsThere:
+    @pytest.fixture(params=[4.0, 1.0, 0.5])
+    def deg_per_s(self, request: pytest.FixtureRequest) -> float:
+        return float(request.param)
+
+    @pytest.fixture
+    def settings(self, slews: Any, deg_per_s: float) -> ObservatorySettings:
+        return kinds_of_mount(slews=slews, slews_async=False, slew_deg_per_s=deg_per_s)
+
+    def test_is_waited_for_and_told_once(
+        self, open_bench: RigBench, clock: SimulatedClock, slews: str, deg_per_s: float
+    ) -> None:
+        def main() -> float:
+            with open_bench.rig() as rig:
+                assert rig.mount is not None
+                begun = clock.monotonic()
+                rig.mount.point_at_flat_spot()
+                return clock.monotonic() - begun
+
+        took_s = clock.run(main)
+        assert true_distance_deg(open_bench) < 1
+        assert took_s == pytest.approx(80 / deg_per_s, rel=0.25)
+        assert len(open_bench.commands("slewtoaltaz", "slewtocoordinates")) == 1
+
+    def test_holds_its_caller_no_longer_than_a_slow_write(
+        self, config: Config, clock: SimulatedClock, slews: str, deg_per_s: float
+    ) -> None:
+        def main() -> float:
+            assert config.rig[0].telescope is not None
+            mount = Telescope(config.rig[0].telescope)
+            mount.open(clock)
+            mount.Unpark()
+            begun = clock.monotonic()
+            with suppress(DeviceTimeout):
+                if slews == "alt_az":
+                    mount.SlewToAltAz(0.0, 85.0)
+                else:
+                    mount.Tracking = True
+                    mount.SlewToCoordinates((mount.SiderealTime - 1.0) % 24, 35.0)
+            mount.close()
+            return clock.monotonic() - begun
+
+        assert clock.run(main) == pytest.approx(min(60.0, 80 / deg_per_s), rel=0.25)
