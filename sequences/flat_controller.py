@@ -128,12 +128,10 @@ class FlatController:
         return self._waiting(ahead, plan, now_s)
 
     def _plan(self, ahead: Prospect, now_s: float) -> Plan:
-        """Frames in the middle of the band, unless those at its edges bring more."""
-        centred = best_plan(ahead.outlook(centred=True), self._left, now_s, self._pace.filter)
-        if centred.complete == len(self._left):
-            return centred
-        full = best_plan(ahead.outlook(centred=False), self._left, now_s, self._pace.filter)
-        return full if full.worth > centred.worth else centred
+        """Frames in the middle of the band if all can be had so; else those at its edges as well."""
+        left, current = self._left, self._pace.filter
+        centred = best_plan(ahead.outlook(centred=True), left, now_s, current, all_of_it=True)
+        return centred or best_plan(ahead.outlook(centred=False), left, now_s, current)
 
     def _is_unknown(self, name: str) -> bool:
         return name not in self._seen and self._model.throughput_sigma(name) > _UNKNOWN

@@ -93,15 +93,17 @@ class _Track:
         return _Track(self._times_s, done)
 
 
-def best_plan(outlook: Outlook, left: Mapping[str, int], now_s: float, current: str) -> Plan:
-    """The best plan from `now_s`: most filters complete, the first wanted first, then most frames.
+def best_plan(
+    outlook: Outlook, left: Mapping[str, int], now_s: float, current: str, *, all_of_it: bool = False
+) -> Plan:
+    """The plan from `now_s` that is worth most: frames, and more for every filter that gets all of its own.
 
     `left` are the good frames still wanted. The filter in the light, `current`, is kept where that costs no
-    frame.
+    frame. With `all_of_it` the plan is empty unless every frame can be had, which is soon found out.
     """
     middles = _middles(outlook)
     order = [row for row in np.argsort(middles, kind="stable") if np.isfinite(middles[row])]
-    if not order:
+    if not order or (all_of_it and (len(order) < len(left) or not _holds_all(outlook, left, now_s, order))):
         return Plan((), NEVER_S, 0, 0, NEVER_S)
     plan = _planned(outlook, left, now_s, current, order)
     if current in left and plan and plan.counts[0][0] != current:
@@ -120,6 +122,14 @@ def _middles(outlook: Outlook) -> Floats:
     first, last = can.argmax(axis=1), can.shape[1] - 1 - can[:, ::-1].argmax(axis=1)
     middle = (outlook.times_s[first] + outlook.times_s[last]) / 2
     return np.asarray(np.where(can.any(axis=1), middle, np.inf))
+
+
+def _holds_all(outlook: Outlook, left: Mapping[str, int], now_s: float, order: Sequence[int]) -> bool:
+    free_s = np.array([now_s])
+    for row in order:
+        track = _Track.of(outlook.times_s, outlook.cost_s[row]).times(left[outlook.filters[row]])
+        free_s = track.after(free_s + outlook.change_s)
+    return bool(free_s[0] < NEVER_S)
 
 
 def _planned(
