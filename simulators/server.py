@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 
-from capture.clock import SystemClock
 from simulators.answers import Answers
 from simulators.observatory import Observatory, Request
 from simulators.side_door import PATH as SIDE_DOOR
@@ -36,7 +35,7 @@ class Server:
         self.host = host
         self._answers = Answers(observatory)
         self._faults = observatory.faults
-        self._simulated = not isinstance(observatory.clock, SystemClock)
+        self._simulated = observatory.clock.jumps
         self._lock = threading.Lock()
         self._hearing = threading.Lock()
         self._open: set[socket.socket] = set()

@@ -13,7 +13,6 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from capture.clock import SimulatedClock
 from capture.errors import NoWindow
 from capture.journal import Journal
 from capture.night.farm import Farm, NightResult
@@ -108,7 +107,7 @@ def serve_nights(farm: Farm, journal: Journal, until: datetime | None = None) ->
     Raises Stopped when the farm is stopped.
     """
     nights = Nights(farm, journal)
-    if isinstance(farm.clock, SimulatedClock):
+    if farm.clock.jumps:
         while until is None or farm.clock.now() < until:
             nights.tick()
             farm.rest_until(nights.next_start())

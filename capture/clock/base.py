@@ -1,33 +1,17 @@
-"""Time: the only file that reads a clock or sleeps.
-
-One Clock is handed to everything. SystemClock is the machine's. SimulatedClock jumps to the next deadline
-when every registered worker waits, so that a night passes in seconds and no exposure is ever shortened.
-
-A *worker* is a thread that the clock knows. In simulated time exactly one worker has the turn; time, an
-integer of microseconds, moves only when nobody has it, to the earliest alarm; equal alarms go by
-(time, rank, order of asking). What a worker does within its turn, HTTP included, costs no simulated time.
-A plain lock, Event or queue held across a wait would freeze time: use the clock's Signal and Queue.
-"""
+"""What every clock has: workers, and the signals and queues on which they wait for each other."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import math
-import sys
 import threading
-import time
-import traceback
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from capture.errors import ClockError
 
 T = TypeVar("T")
-_US = 1_000_000
 
 
 class Worker:
@@ -49,6 +33,10 @@ class Worker:
         self.parked = False
         self.permit = False
 
+    def take_turn(self, now_us: int) -> None:
+        """Let its thread go on. Called by a clock, whichever thread that runs on; must not wait."""
+        self.baton.release()
+
     def join(self) -> None:
         """Wait until the worker has ended; raise what it died of."""
         self.done.wait()
@@ -67,7 +55,12 @@ class Worker:
 
 
 class Clock(ABC):
-    """The time that everything is handed: UTC now, a monotonic count, sleeping, workers."""
+    """The time that everything is handed: UTC now, a monotonic count, sleeping, workers.
+
+    `jumps`: whether time stands while a worker runs and jumps when all wait, so that nothing else may wait.
+    """
+
+    jumps = False
 
     def __init__(self) -> None:
         self._mine = threading.local()
@@ -296,185 +289,3 @@ class Queue(Generic[T]):
             with self._lock:
                 self._waiters.remove(me)
         self._wake()
-
-
-class SystemClock(Clock):
-    """The machine's time; with `rate` > 1 it runs that many times faster, for simulators shown live."""
-
-    def __init__(self, rate: float = 1.0, start: datetime | None = None) -> None:
-        super().__init__()
-        self._rate = rate
-        self._origin = time.monotonic()
-        self._start = start if start is not None or rate == 1.0 else datetime.now(UTC)
-
-    def now(self) -> datetime:
-        if self._start is None:
-            return datetime.now(UTC)
-        return self._start + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return (time.monotonic() - self._origin) * self._rate
-
-    def me(self) -> Worker:
-        """The calling thread's worker; on the machine's clock any thread may wait."""
-        if getattr(self._mine, "worker", None) is None:
-            self._mine.worker = Worker(self, threading.current_thread().name, 0)
-        return super().me()
-
-    def park(self, deadline: float | None) -> None:
-        worker = self.me()
-        timeout = None if deadline is None else max(0.0, (deadline - self.monotonic()) / self._rate)
-        worker.baton.acquire(timeout=timeout)
-
-    def unpark(self, worker: Worker) -> None:
-        worker.baton.release()
-
-    def _register(self, worker: Worker) -> None:
-        pass
-
-    def _enter(self, worker: Worker) -> None:
-        pass
-
-    def _leave(self, worker: Worker) -> None:
-        pass
-
-
-class SimulatedClock(Clock):
-    """Time that jumps. `start` is UTC; past `horizon` every wait raises ClockError (None: no horizon).
-
-    A worker that keeps its turn longer than `watchdog_s` real seconds is named on stderr with its stack.
-    """
-
-    def __init__(
-        self, start: datetime, horizon: timedelta | None = timedelta(days=400), watchdog_s: float = 60.0
-    ) -> None:
-        super().__init__()
-        self._start = start.astimezone(UTC)
-        self._now_us = 0
-        self._horizon_us = None if horizon is None else round(horizon.total_seconds() * _US)
-        self._lock = threading.Lock()
-        self._alarms: list[tuple[int, int, int, int, Worker]] = []
-        self._order = itertools.count()
-        self._running: Worker | None = None
-        self._turns = 0
-        self._alive = 0
-        self._watchdog_s = watchdog_s
-        self._watching = False
-
-    def now(self) -> datetime:
-        return self._start + timedelta(microseconds=self._now_us)
-
-    def monotonic(self) -> float:
-        return self._now_us / _US
-
-    @property
-    def turns(self) -> int:
-        """How many turns have been given, for the curious and for benchmarks."""
-        return self._turns
-
-    def park(self, deadline: float | None) -> None:
-        me = self.me()
-        with self._lock:
-            if me.permit:
-                me.permit = False
-                return
-            me.token += 1
-            me.parked = True
-            if deadline is not None:
-                at_us = math.ceil(deadline * _US)
-                if deadline > self.monotonic():
-                    # A deadline between two floats of now must not be awaited for ever.
-                    at_us = max(at_us, self._now_us + 1)
-                self._alarm(me, at_us)
-            self._running = None
-            chosen = self._advance()
-        if chosen is not me:
-            me.baton.acquire()
-        if self._horizon_us is not None and self._now_us > self._horizon_us:
-            raise ClockError(f"simulated time passed its horizon: it is {self.now():%Y-%m-%d %H:%M} UTC")
-
-    def unpark(self, worker: Worker) -> None:
-        with self._lock:
-            if not worker.parked:
-                worker.permit = True
-                return
-            worker.token += 1
-            worker.parked = False
-            self._alarm(worker, self._now_us)
-            if self._running is None:
-                self._advance()
-
-    def _alarm(self, worker: Worker, at_us: int) -> None:
-        heapq.heappush(self._alarms, (at_us, worker.rank, next(self._order), worker.token, worker))
-
-    def _advance(self) -> Worker | None:
-        """Give the turn to the earliest alarm. The caller holds the lock and nobody has the turn."""
-        while self._alarms:
-            at_us, _, _, token, worker = heapq.heappop(self._alarms)
-            if token != worker.token:
-                continue
-            self._now_us = max(self._now_us, at_us)
-            worker.parked = False
-            worker.token += 1
-            self._running = worker
-            self._turns += 1
-            if worker is not getattr(self._mine, "worker", None):
-                worker.baton.release()
-            return worker
-        return None
-
-    def _register(self, worker: Worker) -> None:
-        with self._lock:
-            self._alive += 1
-            self._alarm(worker, self._now_us)
-            if self._running is None:
-                self._advance()
-            if not self._watching:
-                self._watching = True
-                threading.Thread(target=self._watch, name="clock watchdog", daemon=True).start()
-
-    def _enter(self, worker: Worker) -> None:
-        worker.baton.acquire()
-
-    def _leave(self, worker: Worker) -> None:
-        with self._lock:
-            self._alive -= 1
-            self._running = None
-            # A dead worker's thread gets no turn again, so its own name must not spare the baton.
-            self._mine.worker = None
-            self._advance()
-
-    def _watch(self) -> None:
-        seen, since = -1, time.monotonic()
-        while True:
-            time.sleep(min(1.0, self._watchdog_s / 4))
-            with self._lock:
-                if not self._alive:
-                    self._watching = False
-                    return
-                turns, running = self._turns, self._running
-            if turns != seen:
-                seen, since = turns, time.monotonic()
-            elif time.monotonic() - since > self._watchdog_s:
-                since = time.monotonic()
-                self._accuse(running)
-
-    def _accuse(self, running: Worker | None) -> None:
-        if running is None or running.thread is None or running.thread.ident is None:
-            names = ", ".join(w.name for w in self._workers if not w.done.is_set())
-            text = f"simulated time stands still: all workers wait for each other ({names})"
-            stack: list[str] = []
-        else:
-            text = f"simulated time stands still: worker {running.name!r} keeps its turn"
-            frame = sys._current_frames().get(running.thread.ident)
-            stack = traceback.format_stack(frame) if frame else []
-        print(text, *stack, sep="\n", file=sys.stderr, flush=True)
-
-
-def stopwatch() -> Callable[[], float]:
-    """A function that tells the machine's seconds since now, whatever clock the program runs on.
-
-    For the two things that are real even in simulated time: deadlines on the wire and our own speed.
-    """
-    origin = time.perf_counter()
-    return lambda: time.perf_counter() - origin
