@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -157,13 +158,44 @@ class RoofConfig(_Section):
     park_deadline_s: PositiveSeconds = 180.0
 
 
-class CoolingConfig(_Section):
-    """`[rig.cooling]`: the set point and what counts as reached."""
+SetPoint = Annotated[float, Field(ge=-100, le=40)]
 
-    set_temperature_c: Annotated[float, Field(ge=-100, le=40)]
-    tolerance_c: Annotated[float, Field(gt=0, le=5)] = 0.5
+
+class SeasonConfig(_Section):
+    """`[[rig.cooling.season]]`: another set point in these months, 1 to 12."""
+
+    months: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
+    set_temperature_c: SetPoint
+
+
+class CoolingConfig(_Section):
+    """`[rig.cooling]`: the set point and what counts as reached.
+
+    `season`: other set points by month. `tolerance_c` is at most what a good dark may be off. `warm_up`: when
+    the night's work has ended; not where others go on with the camera.
+    """
+
+    set_temperature_c: SetPoint
+    season: tuple[SeasonConfig, ...] = ()
+    ramp_c_per_min: Annotated[float, Field(gt=0, le=30)] = 5.0
+    tolerance_c: Annotated[float, Field(gt=0, le=0.5)] = 0.5
     steady_c_per_min: Annotated[float, Field(gt=0, le=5)] = 0.3
     deadline_s: PositiveSeconds = 1800.0
+    warm_up: bool = True
+
+    @model_validator(mode="after")
+    def _one_season_a_month(self) -> CoolingConfig:
+        months = [month for season in self.season for month in season.months]
+        for month in months:
+            if months.count(month) > 1:
+                raise ValueError(f"month {month} is in two seasons; leave it in one")
+        return self
+
+    def on(self, night: date) -> CoolingConfig:
+        """The same with the set point of that night's month, and no seasons."""
+        points_c = {month: season.set_temperature_c for season in self.season for month in season.months}
+        set_c = points_c.get(night.month, self.set_temperature_c)
+        return self.model_copy(update={"set_temperature_c": set_c, "season": ()})
 
 
 class FocusConfig(_Section):
@@ -259,6 +291,12 @@ class RigConfig(_Section):
                 what = {"focuser": "focus", "rotator": "flats.rotator_deg", "telescope": "dome"}[key]
                 raise ValueError(f"{what} needs the key {key}")
         return self
+
+    def on(self, night: date) -> RigConfig:
+        """The rig as it is set up on that night: a season's set point is of its month."""
+        if self.cooling is None or not self.cooling.season:
+            return self
+        return self.model_copy(update={"cooling": self.cooling.on(night)})
 
 
 class MastersConfig(_Section):

@@ -26,5 +26,6 @@ def darks(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                     raise Preempted(f"{rig.name}: the roof opens too soon for {want.spec}")
                 if needs_s > (job.window.end - rig.clock.now()).total_seconds():
                     return f"no time is left for {want.spec}"
+                rig.keep_cold()
                 yield rig.expose(want.spec)
     return "complete"

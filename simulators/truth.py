@@ -212,10 +212,12 @@ def _check_dark(master: _Master) -> list[Figure]:
         found = (master.data - master.bias_adu - np.median(signal))[hot] > 0.5 * excess[hot]
         spread = np.sqrt(sigma[hot] ** 2 + (share * signal[hot]) ** 2)
         typical = 1.4826 * float(np.median(np.abs(residual[hot] / spread)))
-        # The allowance for temperature makes the spread too wide, never too narrow: only large is wrong.
+        # The allowance for temperature makes the spread too wide, never too narrow: only large is wrong. The
+        # median of a handful of pixels scatters widely by itself.
+        allowed = 1.0 + 3.0 / np.sqrt(hot.sum())
         figures += [
             Figure("hot pixels found", float(found.mean()), 1.0, 0.005 + 1 / hot.sum(), ""),
-            Figure("hot pixels' error over expected", typical, 0.5, 1.0, ""),
+            Figure("hot pixels' error over expected", typical, 0.5, allowed, ""),
         ]
     return figures
 

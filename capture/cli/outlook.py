@@ -29,6 +29,7 @@ class RigOutlook:
     def __init__(
         self, archive: Archive, settings: Config, rig: RigConfig, first: date, nights: int, now: datetime
     ) -> None:
+        rig = rig.on(first)
         self._site = settings.site.site()
         self._rig = rig
         self._shown = nights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 
 from capture.clock import Clock
@@ -36,23 +37,34 @@ class RigNight:
         """What is missing now, laid over the rest of the night; connect the rig first. Raises BadInput."""
         rig, now = self._rig, self._clock.now()
         catalogue, nights = self._runner.archive.catalogue, (self._night,)
-        ground = ground_of(catalogue, rig.site, rig.config, rig.filters, rig.spec, nights, now)
+        ground = ground_of(
+            catalogue, rig.site, rig.config.on(self._night), rig.filters, rig.spec, nights, now
+        )
         return plan_on(ground, self._night, now)
 
     def live(self) -> None:
-        """Live through the night from now.
+        """Live through the night from now; at its end, a stop included, warm the camera up.
 
         Whatever a device fails in, connecting included, is met with one new connection a night. Raises
         DeviceError the second time, Stopped, BadInput, StoreError.
         """
         try:
+            try:
+                self._connect_and_work()
+                return
+            except DeviceError as error:
+                self._journal.say(self._rig.name, "alarm", f"{error}. Connecting anew, once.")
+            self._rig.disconnect()
+            self._rig.patience.pause(_BEFORE_RECONNECTING_S, "a device that may come back")
             self._connect_and_work()
-            return
-        except DeviceError as error:
-            self._journal.say(self._rig.name, "alarm", f"{error}. Connecting anew, once.")
-        self._rig.disconnect()
-        self._rig.patience.pause(_BEFORE_RECONNECTING_S, "a device that may come back")
-        self._connect_and_work()
+        finally:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        cooling = self._rig.cooling
+        if cooling is not None and cooling.warm_up:
+            with self._rig.patience.undisturbed(), suppress(DeviceError):
+                self._rig.warm_up()
 
     def _connect_and_work(self) -> None:
         self._rig.connect()

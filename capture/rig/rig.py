@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
-from capture.config import RigConfig, TimeoutsConfig
+from capture.config import CoolingConfig, RigConfig, TimeoutsConfig
 from capture.errors import DeviceError, Preempted
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient, RoofState
@@ -114,7 +114,7 @@ class Rig:
 
     def spec(self, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> FrameSpec:
         """The FrameSpec of such a frame as this rig is configured, gain and offset as the camera has them."""
-        config, facts = self.config, self.camera
+        config, facts, cooling = self.config, self.camera, self.cooling
         mode = config.readout_mode
         return FrameSpec(
             kind=kind,
@@ -124,17 +124,45 @@ class Rig:
             gain=config.gain if config.gain is not None else facts.gain,
             offset=config.offset if config.offset is not None else facts.offset,
             readout_mode=facts.readout_modes[mode] if mode is not None and facts.readout_modes else None,
-            set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
+            set_temperature_c=cooling.set_temperature_c if cooling else None,
             rotator_deg=config.flats.rotator_deg if kind is Kind.FLAT else None,
         )
 
+    @property
+    def cooling(self) -> CoolingConfig | None:
+        """How it is cooled in the night of now, with the set point of the season; None when it is not."""
+        return self.config.on(self.site.night_of(self.clock.now())).cooling
+
     def cool(self) -> None:
         """Reach the configured temperature, steady; nothing to do without `[rig.cooling]`."""
-        if self.config.cooling is None:
+        cooling = self.cooling
+        if cooling is None:
             return
-        self.journal.say(self.name, "cooling", f"cooling to {self.config.cooling.set_temperature_c:g} C")
-        self._sensor.cool(self.config.cooling)
+        self.journal.say(self.name, "cooling", f"cooling to {cooling.set_temperature_c:g} C")
+        self._sensor.cool(cooling)
         self.journal.say(self.name, "cooling", f"steady at {self._sensor.temperature_c():.1f} C")
+
+    def keep_cold(self) -> None:
+        """Cool again when the sensor has left its tolerance, as after a power cut. A sensor that does not say
+        how warm it is, is left alone.
+        """
+        cooling, measured_c = self.cooling, self._sensor.temperature_c()
+        if cooling is None or measured_c is None:
+            return
+        off_c = measured_c - cooling.set_temperature_c
+        if abs(off_c) > cooling.tolerance_c:
+            self.journal.say(self.name, "cooling", f"the sensor is {off_c:+.1f} C off its set point")
+            self.cool()
+
+    def warm_up(self) -> None:
+        """Let the sensor up at the safe rate and switch the cooler off; nothing to do when it is off."""
+        cooling = self.cooling
+        if cooling is None or self._sensor.cooler_is_off():
+            return
+        slowly = f"warming up, by {cooling.ramp_c_per_min:g} C a minute at most"
+        self.journal.say(self.name, "cooling", slowly)
+        self._sensor.warm_up(cooling)
+        self.journal.say(self.name, "cooling", "the cooler is off")
 
     def select_filter(self, name: str) -> None:
         """Turn the wheel to the filter and wait until it says so.

@@ -94,13 +94,21 @@ class Sensor:
         return cooling.temperature_c(self._camera)
 
     def cool(self, wanted: CoolingConfig) -> None:
-        """Cool and wait until the temperature is within tolerance and steady for a minute.
+        """Cool at a safe rate and wait until the temperature is within tolerance and steady for a minute.
 
-        Raises BadInput when the camera has no cooler, DeviceTimeout when it does not settle in time.
+        Raises BadInput when the camera has no cooler or one too weak, DeviceTimeout when it does not settle.
         """
         if not self.facts.can_cool:
             raise BadInput(f"{self._rig}: the camera cannot be cooled; take [rig.cooling] out of the config")
         cooling.cool(self._rig, self._camera, wanted, self._patience, self._clock)
+
+    def cooler_is_off(self) -> bool:
+        """Whether the cooler says that it is off."""
+        return cooling.is_off(self._camera)
+
+    def warm_up(self, wanted: CoolingConfig) -> None:
+        """Come up at the safe rate, then switch the cooler off. Raises DeviceError."""
+        cooling.warm_up(self._camera, wanted, self._patience, self._clock)
 
     def expose(self, spec: FrameSpec, *, light: bool, when_shut: Callable[[], None] | None = None) -> Exposed:
         """Expose and read out one frame as set up; one that proves to be an old image is taken again, once.

@@ -220,6 +220,16 @@ def test_a_rig_without_a_name_is_told_by_its_number() -> None:
         (with_rig("binning = 0"), '[rig "T1"] binning: '),
         (with_rig("binning = 1.5"), '[rig "T1"] binning: '),
         (with_rig("cooling = { set_temperature_c = -273.15 }"), '[rig "T1".cooling] set_temperature_c: '),
+        (
+            with_rig("cooling = { set_temperature_c = 0, tolerance_c = 1 }"),
+            '[rig "T1".cooling] tolerance_c: ',
+        ),
+        (
+            with_rig(
+                "cooling = { set_temperature_c = 0, season = [{ months = [13], set_temperature_c = 1 }] }"
+            ),
+            '[rig "T1".cooling.season number 1.months',
+        ),
         (with_rig("darks = { exposures_s = [60, 0] }"), '[rig "T1".darks.exposures_s'),
         (with_rig("darks = { exposures_s = [60, 999999] }"), '[rig "T1".darks.exposures_s'),
         (with_rig("bias = { count = -1 }"), '[rig "T1".bias] count: '),

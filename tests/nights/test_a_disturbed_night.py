@@ -49,7 +49,11 @@ def test_a_stopped_night_resumes_with_only_the_missing_frames(tmp_path: Path) ->
     assert first.result.stopped
     taken = held(first)
     assert 0 < sum(taken.values()) < sum(NEEDS.values())
-    assert first.ended - (DUSK + timedelta(hours=1, minutes=10)) < timedelta(minutes=3)
+    stopped = DUSK + timedelta(hours=1, minutes=10)
+    assert max(first.commands("camera/0", "startexposure")) <= stopped
+    # The camera is warmed up first, from -20 C at 5 C a minute.
+    assert first.ended - stopped < timedelta(minutes=10)
+    assert not any(first.observatory.camera(n).cooler.on for n in (0, 1))
 
     second = live(tmp_path, settings(seed=5), start=first.ended + timedelta(minutes=5))
     assert held(second) == NEEDS

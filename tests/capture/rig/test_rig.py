@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -168,14 +169,98 @@ class TestCooling:
         assert 100 < clock.monotonic() < 600
         assert any("steady at -10." in entry.text for entry in shut_bench.entries)
 
-    def test_gives_up_with_a_clear_word_when_the_set_point_is_out_of_reach(
+    def test_goes_down_no_faster_than_the_safe_rate(
+        self, shut_bench: RigBench, observatory: Observatory, clock: SimulatedClock
+    ) -> None:
+        cooling = CoolingConfig(set_temperature_c=-10.0, ramp_c_per_min=2.0)
+        temperatures: list[float] = []
+
+        def watch() -> None:
+            for _ in range(60):
+                temperatures.append(observatory.camera(0).cooler.temperature_c(clock.now().timestamp()))
+                clock.sleep(15)
+
+        def main() -> None:
+            clock.spawn(watch, "watch")
+            with shut_bench.rig(cooling=cooling) as rig:
+                rig.cool()
+
+        clock.run(main)
+        assert min(temperatures) < -9
+        # A step of 15 s, and what the simulated cooler overshoots.
+        assert all(one - other <= 0.5 + 0.4 for one, other in pairwise(temperatures))
+
+    def test_gives_up_as_soon_as_the_cooler_at_its_limit_gains_nothing(
         self, shut_bench: RigBench, clock: SimulatedClock
     ) -> None:
-        cooling = CoolingConfig(set_temperature_c=-60.0, deadline_s=900.0)
-        expected = r"T1: the camera did not settle at -60 C within 900 s \(last -\d.*\); choose a set point"
+        cooling = CoolingConfig(set_temperature_c=-60.0, ramp_c_per_min=20.0)
+        expected = r"T1: the cooler cannot reach -60 C: .* stays at -\d+\.\d C; choose a warmer set_temp"
+        with pytest.raises(BadInput, match=expected):
+            on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
+        assert clock.monotonic() < 900
+
+    def test_gives_up_with_a_clear_word_when_the_temperature_stays_off(
+        self, shut_bench: RigBench, wire: Wire, clock: SimulatedClock
+    ) -> None:
+        wire.says["camera/0", "ccdtemperature"] = -8.5
+        cooling = CoolingConfig(set_temperature_c=-10.0, deadline_s=900.0)
+        expected = r"T1: the camera did not settle at -10 C within 900 s \(last -8.5 C\); choose a set point"
         with pytest.raises(DeviceTimeout, match=expected):
             on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
-        assert clock.monotonic() == pytest.approx(900, abs=5)
+        assert clock.monotonic() == pytest.approx(900 + 18, abs=5)
+
+    @pytest.mark.parametrize("measured_c", [-11.0, -9.0])
+    def test_takes_no_temperature_that_is_off_to_either_side(
+        self, shut_bench: RigBench, wire: Wire, measured_c: float
+    ) -> None:
+        wire.says["camera/0", "ccdtemperature"] = measured_c
+        cooling = CoolingConfig(set_temperature_c=-10.0, deadline_s=300.0)
+        with pytest.raises(DeviceTimeout):
+            on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
+
+    def test_follows_the_season(self, shut_bench: RigBench, observatory: Observatory) -> None:
+        november = {"months": [10, 11], "set_temperature_c": -15.0}
+        cooling = CoolingConfig.model_validate({"set_temperature_c": -5.0, "season": [november]})
+
+        def work(rig: Rig) -> None:
+            rig.cool()
+            assert rig.spec(Kind.DARK, 60.0).set_temperature_c == -15.0
+
+        on_a_rig(shut_bench, work, cooling=cooling)
+        assert observatory.camera(0).cooler.setpoint_c == -15.0
+
+    def test_is_regained_after_a_power_cut(self, shut_bench: RigBench, observatory: Observatory) -> None:
+        cooler = observatory.camera(0).cooler
+
+        def work(rig: Rig) -> None:
+            rig.cool()
+            begun = rig.clock.monotonic()
+            rig.keep_cold()
+            assert rig.clock.monotonic() - begun < 1, "nothing is done about a sensor that is cold"
+            cooler.switch(observatory.world.now_s(), False)
+            rig.clock.sleep(60)
+            rig.keep_cold()
+            assert cooler.temperature_c(observatory.world.now_s()) == pytest.approx(-10, abs=0.5)
+
+        on_a_rig(shut_bench, work)
+
+    def test_is_let_up_slowly_and_then_switched_off(
+        self, shut_bench: RigBench, observatory: Observatory, clock: SimulatedClock
+    ) -> None:
+        cooler = observatory.camera(0).cooler
+
+        def work(rig: Rig) -> None:
+            rig.cool()
+            begun, from_c = clock.monotonic(), cooler.temperature_c(observatory.world.now_s())
+            rig.warm_up()
+            assert not cooler.on
+            gained_c = cooler.temperature_c(observatory.world.now_s()) - from_c
+            assert 15 < gained_c <= 5.0 * (clock.monotonic() - begun) / 60 + 1.5
+            begun = clock.monotonic()
+            rig.warm_up()
+            assert clock.monotonic() == begun, "one that is off already is left alone"
+
+        on_a_rig(shut_bench, work)
 
     def test_is_refused_for_a_camera_without_a_cooler(self, shut_bench: RigBench, wire: Wire) -> None:
         wire.says["camera/0", "cansetccdtemperature"] = False
