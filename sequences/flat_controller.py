@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from math import exp, log
-
-import numpy as np
+from math import log
 
 from capture.errors import BadInput
 from capture.site import Window
 from sequences.flat_actions import Action, Expose, FlatSettings, Measurement, Probe, Stop, Wait
+from sequences.flat_aim import aim, is_look_worth_it, probe_exposure_s
 from sequences.flat_learning import FAINTEST_ADU, Learned, learned_from, learned_of, model_from, take_in
 from sequences.flat_pace import Pace
 from sequences.flat_planner import Plan, best_plan
@@ -27,7 +26,6 @@ __all__ = [
 ]  # fmt: skip
 
 _LOOK_EVERY_S = 45.0
-_LONGEST_PROBE_S = 2.0
 # Surer than this, a look while waiting tells nothing that the first frame will not.
 _SURE = 0.03
 # A filter whose name says nothing is looked at once before any order is made.
@@ -169,11 +167,11 @@ class FlatController:
         return now_s >= self._looked_s.get(name, -1e12) + _LOOK_EVERY_S
 
     def _stranger(self, now_s: float, until_s: float) -> str | None:
-        """A filter to get acquainted with in the time of a wait: whose order is known, and that can be read."""
+        """A filter to get acquainted with in the time of a wait, if it can be read."""
         pace, settings = self._pace, self._settings
         for name in self._left:
             look_s = 2 * pace.wheel_s + pace.probe_s
-            exposure_s = self._probe_exposure_s(name, now_s)
+            exposure_s = probe_exposure_s(self._model, settings, name, now_s)
             if until_s - now_s < look_s + exposure_s or not self._is_look_due(name, now_s):
                 continue
             readable = self._model.foresee(name, now_s + pace.wheel_s, exposure_s).chance(
@@ -189,51 +187,17 @@ class FlatController:
         return (max if setting else min)(needed_s, key=lambda name: needed_s[name])
 
     def _take(self, name: str, now_s: float) -> Action:
-        settings, pace = self._settings, self._pace
-        opened_s = now_s + pace.lag_s(name)
-        exposure_s, belief = self._exposure(name, opened_s)
-        if opened_s + exposure_s > self._end_s:
+        model, settings = self._model, self._settings
+        frame = aim(model, settings, name, now_s + self._pace.lag_s(name))
+        if frame.opened_s + frame.exposure_s > self._end_s:
             return Stop("the Sun's window is over; " + self._unfinished())
-        probe_s = self._probe_exposure_s(name, now_s)
-        look_s = probe_s + pace.probe_s
-        after = self._model.foresee(name, opened_s + look_s, exposure_s, (opened_s, probe_s))
-        off = np.full_like(after.means, self._off(belief, exposure_s))
-        low, high = (log(settings.target_adu * (1 + side * settings.tolerance)) for side in (-1, 1))
-        hit = belief.chance(low, high)
-        hit_after = Belief(after.weights, off, after.sigmas).chance(low, high)
-        cost_s = exposure_s + pace.download_s
-        # A look pays when what it costs is less than what a probable miss would.
-        if cost_s * hit_after > (cost_s + look_s) * hit:
+        probe_s = probe_exposure_s(model, settings, name, now_s)
+        if is_look_worth_it(model, settings, self._pace, frame, probe_s):
             return Probe(name, probe_s)
-        return Expose(name, exposure_s)
-
-    def _off(self, belief: Belief, exposure_s: float) -> float:
-        """The ln level expected: the target's unless the limits or the grid hold the exposure off it."""
-        return belief.mean
-
-    def _exposure(self, name: str, opened_s: float) -> tuple[float, Belief]:
-        """The exposure to the target if the shutter opens then, and the belief in its ln level."""
-        settings = self._settings
-        rough = self._model.log_rate(name, opened_s)
-        exposure_s = settings.target_adu * exp(-rough.mean) - self._model.shutter_error_s
-        exposure_s = float(np.clip(exposure_s, settings.min_exposure_s, settings.max_exposure_s))
-        aim = log(settings.target_adu)
-        for _ in range(3):
-            belief = self._model.foresee(name, opened_s, exposure_s)
-            open_s = exposure_s + self._model.shutter_error_s
-            wanted_s = open_s * exp(aim - belief.mean) - self._model.shutter_error_s
-            exposure_s = float(np.clip(wanted_s, settings.min_exposure_s, settings.max_exposure_s))
-        exposure_s = float(settings.nearest_s(exposure_s))
-        return exposure_s, self._model.foresee(name, opened_s, exposure_s)
+        return Expose(name, frame.exposure_s)
 
     def _look(self, name: str, now_s: float) -> Probe:
-        return Probe(name, self._probe_exposure_s(name, now_s))
-
-    def _probe_exposure_s(self, name: str, now_s: float) -> float:
-        """Short, and shorter the less is known, so that it does not saturate; long enough to be measured."""
-        settings, rate = self._settings, self._model.log_rate(name, now_s)
-        aim_s = settings.target_adu * exp(-min(max(rate.mean, -50.0), 50.0)) * min(0.3, exp(-rate.sigma))
-        return max(settings.min_exposure_s, min(_LONGEST_PROBE_S, aim_s))
+        return Probe(name, probe_exposure_s(self._model, self._settings, name, now_s))
 
     def _why_over(self, ahead: Prospect) -> str:
         needed_s, settings = ahead.needed_s[:, 0], self._settings

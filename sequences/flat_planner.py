@@ -111,7 +111,8 @@ def best_plan(
         if row in order:
             kept = _planned(outlook, left, now_s, current, [row, *(r for r in order if r != row)])
             usual_s = float(np.median(outlook.cost_s[row][np.isfinite(outlook.cost_s[row])]))
-            if kept.worth >= plan.worth and kept.finish_s <= plan.finish_s + usual_s:
+            at_once = kept.opens_s <= plan.opens_s + outlook.change_s + _PATIENCE_S
+            if at_once and kept.worth >= plan.worth and kept.finish_s <= plan.finish_s + usual_s:
                 return kept
     return plan
 

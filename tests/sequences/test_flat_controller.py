@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import exp
+from typing import Any
 
 import pytest
 
+from capture.errors import BadInput
 from capture.site import Window
 from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, Probe, Stop, Wait
 
@@ -40,12 +42,15 @@ class Twilight:
     misses: int = 0
     probes: int = 0
     reason: str = ""
+    throughput: dict[str, float] = field(default_factory=lambda: dict(THROUGHPUT))
+    exposures_s: list[float] = field(default_factory=list)
+    offs: list[float] = field(default_factory=list)
 
     def rate(self, filter_name: str, when: datetime) -> float:
         h = self.sun(when)
         magnitudes = 1.27 * (h + 4) if h < -1.5 else 1.27 * 2.5 + 0.8 * (h + 1.5)
         cloud = self.cloud((when - START).total_seconds())
-        return self.rate_at_minus_4 * THROUGHPUT[filter_name] * 10 ** (0.4 * magnitudes) * cloud
+        return self.rate_at_minus_4 * self.throughput[filter_name] * 10 ** (0.4 * magnitudes) * cloud
 
     def level(self, filter_name: str, when: datetime, exposure_s: float) -> float:
         steps = 40
@@ -72,6 +77,8 @@ class Twilight:
             if isinstance(action, Expose):
                 self.taken[action.filter] += counted
                 self.misses += not counted
+                self.exposures_s.append(action.exposure_s)
+                self.offs.append(level / settings.target_adu - 1)
                 if not self.order or self.order[-1] != action.filter:
                     self.order.append(action.filter)
             saturated = 1.0 if level >= 64000 else 0.0
@@ -170,3 +177,114 @@ def test_noise_of_the_measurement_does_not_lead_it_astray() -> None:
     noise = random.Random(7)
     twilight = Twilight(setting_sun, cloud=lambda _: exp(noise.gauss(0, 0.01)))
     assert run(twilight).taken == dict.fromkeys(THROUGHPUT, 10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"target_adu": 70000.0}, "not below saturation"),
+        ({"target_adu": 0.0}, "a level above bias"),
+        ({"tolerance": 0.0}, "a fraction between 0 and 1"),
+        ({"min_exposure_s": 80.0}, "not above the longest"),
+        ({"download_s": -1.0}, "cannot be negative"),
+        ({"exposures_s": (100.0, 200.0)}, "no exposure of the grid"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused_with_a_sentence(
+    wrong: dict[str, Any], sentence: str
+) -> None:
+    right = {"target_adu": 30000.0, "tolerance": 0.25, "min_exposure_s": 0.2, "max_exposure_s": 60.0}
+    with pytest.raises(BadInput, match=sentence):
+        FlatSettings(**{**right, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "window", "sentence"),
+    [
+        ({"L": 5}, Window(WINDOW.end, START), "no twilight in it"),
+        ({"L": 5}, Window(START.replace(tzinfo=None), WINDOW.end.replace(tzinfo=None)), "no time zone"),
+        ({"L": -1}, WINDOW, "a count of 0 or more"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused_with_a_sentence(
+    wanted: dict[str, int], window: Window, sentence: str
+) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        FlatController(wanted, settings(), window, setting_sun)
+
+
+def test_a_frame_of_a_filter_that_nobody_wants_is_refused() -> None:
+    controller = FlatController({"L": 1}, settings(), WINDOW, setting_sun)
+    with pytest.raises(BadInput, match="none of L"):
+        controller.observe(Measurement("Moonbeam", 1.0, START, 30000.0, 0.0))
+
+
+def test_before_the_window_it_waits_and_after_it_it_stops() -> None:
+    controller = FlatController({"L": 5}, settings(), WINDOW, setting_sun)
+    early = controller.next(START - timedelta(minutes=10))
+    assert isinstance(early, Wait)
+    assert early.until == START
+    late = controller.next(WINDOW.end)
+    assert isinstance(late, Stop)
+    assert "missing 5 of L" in late.reason
+
+
+def test_the_controller_judges_frames_itself_when_nobody_else_does() -> None:
+    controller = FlatController({"L": 4}, settings(), WINDOW, setting_sun)
+    for level_adu, saturated in [(30000.0, 0.0), (39000.0, 0.0), (30000.0, 0.05)]:
+        controller.observe(Measurement("L", 5.0, START, level_adu, saturated))
+    assert controller.left == {"L": 3}
+
+
+def test_a_probe_is_never_counted_however_good_it_is() -> None:
+    controller = FlatController({"L": 1}, settings(), WINDOW, setting_sun)
+    action = controller.next(START)
+    assert isinstance(action, Probe)
+    controller.observe(Measurement("L", action.exposure_s, START, 30000.0, 0.0))
+    assert controller.left == {"L": 1}
+
+
+@pytest.mark.parametrize("sun", [setting_sun, rising_sun])
+def test_filters_whose_names_say_nothing_are_filled_as_well(sun: Callable[[datetime], float]) -> None:
+    named = {f"Filter {number}": value for number, value in enumerate(THROUGHPUT.values())}
+    twilight = Twilight(sun, throughput=named)
+    controller = FlatController(dict.fromkeys(named, 10), settings(), WINDOW, sun)
+    twilight.live(controller, settings())
+    assert twilight.taken == dict.fromkeys(named, 10)
+
+
+def test_on_a_grid_of_exposures_every_frame_is_one_of_them() -> None:
+    grid = tuple(0.25 * 1.3**step for step in range(22))
+    limits = FlatSettings(30000.0, 0.25, 0.2, 60.0, exposures_s=grid)
+    twilight = run(Twilight(setting_sun), limits=limits)
+    assert twilight.taken == dict.fromkeys(THROUGHPUT, 10)
+    assert twilight.misses <= 2
+    assert {exposure_s for exposure_s in twilight.exposures_s if exposure_s not in grid} == set()
+
+
+def midsummer_sun(when: datetime) -> float:
+    """It turns in the middle of the window, at -6 deg."""
+    return -6.0 + 8.0 * ((when - START).total_seconds() / WINDOW.duration_s - 0.5) ** 2 * 4
+
+
+def test_a_sun_that_turns_in_the_window_is_followed_down_and_up_again() -> None:
+    assert run(Twilight(midsummer_sun), count=15).taken == dict.fromkeys(THROUGHPUT, 15)
+
+
+def test_under_a_sky_that_stays_too_bright_it_stops_in_words_at_the_end() -> None:
+    twilight = run(Twilight(lambda when: 5.0 - 0.1 * (when - START).total_seconds() / 3600, 1e6))
+    assert not twilight.taken
+    assert "missing 10 of L" in twilight.reason
+
+
+def test_frames_are_taken_in_the_middle_of_the_band_when_there_is_time() -> None:
+    twilight = run(Twilight(setting_sun), limits=settings(minimum_s=2.0), count=5)
+    assert twilight.taken == dict.fromkeys(THROUGHPUT, 5)
+    assert max(abs(off) for off in twilight.offs) < 0.06
+
+
+def test_a_camera_slower_than_told_is_found_out() -> None:
+    told = FlatSettings(30000.0, 0.1, 2.0, 60.0, download_s=0.5)
+    twilight = run(Twilight(setting_sun), limits=told, overhead_s=12.0)
+    assert sum(twilight.taken.values()) >= 65
+    assert twilight.misses <= 3
