@@ -76,6 +76,10 @@ class ServedClock(Clock):
         self._now_us = int(now_us)
         self._start = _EPOCH + timedelta(microseconds=int(start_us))
 
+    def close(self) -> None:
+        """Let go of the server; no worker may be left."""
+        self._questions.close()
+
     def now(self) -> datetime:
         return self._start + timedelta(microseconds=self._us())
 

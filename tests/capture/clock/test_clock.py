@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from capture.clock import Clock, Queue, QueueClosed, SimulatedClock, SystemClock
+from capture.clock import Clock, Queue, QueueClosed, ServedClock, SimulatedClock, SystemClock, serve_clock
 from capture.errors import ClockError
 
 START = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
 
 
-@pytest.fixture(params=["simulated", "system"])
+@pytest.fixture
+def served() -> Iterator[Clock]:
+    with (
+        serve_clock(SimulatedClock(START, horizon=timedelta(days=1))) as server,
+        closing(ServedClock(server.address)) as clock,
+    ):
+        yield clock
+
+
+@pytest.fixture(params=["simulated", "served"])
+def jumping(request: pytest.FixtureRequest) -> Clock:
+    """A clock whose time jumps, from START to a horizon of a day."""
+    if request.param == "served":
+        clock: Clock = request.getfixturevalue("served")
+        return clock
+    return SimulatedClock(START, horizon=timedelta(days=1))
+
+
+@pytest.fixture(params=["simulated", "served", "system"])
 def clock(request: pytest.FixtureRequest) -> Clock:
-    return SimulatedClock(START) if request.param == "simulated" else SystemClock()
+    """Any clock."""
+    if request.param == "system":
+        return SystemClock()
+    clock: Clock = request.getfixturevalue("served") if request.param == "served" else SimulatedClock(START)
+    return clock
 
 
-def test_a_simulated_night_of_sleep_passes_in_an_instant() -> None:
-    clock = SimulatedClock(START)
+def test_a_simulated_night_of_sleep_passes_in_an_instant(jumping: Clock) -> None:
+    clock = jumping
     began = time.perf_counter()
     clock.run(lambda: clock.sleep(12 * 3600))
     assert clock.now() == START + timedelta(hours=12)
     assert time.perf_counter() - began < 5
 
 
-def test_workers_take_turns_in_the_order_of_their_alarms_then_of_their_rank() -> None:
-    clock = SimulatedClock(START)
+def test_workers_take_turns_in_the_order_of_their_alarms_then_of_their_rank(jumping: Clock) -> None:
+    clock = jumping
     seen: list[tuple[float, str]] = []
 
     def ticker(name: str, step_s: float) -> None:
@@ -71,8 +95,8 @@ def test_a_signal_that_nobody_sets_times_out(clock: Clock) -> None:
     assert clock.run(lambda: clock.signal().wait(timeout_s=0.05)) is False
 
 
-def test_a_waiter_wakes_although_another_waiter_cleared_the_signal_first() -> None:
-    clock = SimulatedClock(START)
+def test_a_waiter_wakes_although_another_waiter_cleared_the_signal_first(jumping: Clock) -> None:
+    clock = jumping
     woken: list[str] = []
 
     def main() -> None:
@@ -121,20 +145,20 @@ def test_a_bounded_queue_keeps_order_and_makes_the_producer_wait(clock: Clock) -
     assert deepest <= 2
 
 
-def test_a_thread_that_is_no_worker_cannot_sleep_in_simulated_time() -> None:
+def test_a_thread_that_is_no_worker_cannot_sleep_in_simulated_time(jumping: Clock) -> None:
     with pytest.raises(ClockError, match="no worker"):
-        SimulatedClock(START).sleep(1)
+        jumping.sleep(1)
 
 
-def test_any_thread_may_set_a_signal_that_workers_wait_for() -> None:
-    clock = SimulatedClock(START)
+def test_any_thread_may_set_a_signal_that_workers_wait_for(jumping: Clock) -> None:
+    clock = jumping
     signal = clock.signal()
     threading.Timer(0.1, signal.set).start()
     assert clock.run(signal.wait) is True
 
 
-def test_a_worker_that_dies_unseen_fails_the_run() -> None:
-    clock = SimulatedClock(START)
+def test_a_worker_that_dies_unseen_fails_the_run(jumping: Clock) -> None:
+    clock = jumping
 
     def main() -> None:
         clock.spawn(lambda: 1 / 0, "unlucky")
@@ -144,8 +168,8 @@ def test_a_worker_that_dies_unseen_fails_the_run() -> None:
         clock.run(main)
 
 
-def test_a_failure_that_was_raised_once_is_not_raised_again_by_the_next_run() -> None:
-    clock = SimulatedClock(START)
+def test_a_failure_that_was_raised_once_is_not_raised_again_by_the_next_run(jumping: Clock) -> None:
+    clock = jumping
     with pytest.raises(ZeroDivisionError):
         clock.run(lambda: 1 / 0)
     assert clock.run(lambda: "well") == "well"
@@ -156,10 +180,9 @@ def test_joining_a_dead_worker_raises_what_it_died_of(clock: Clock) -> None:
         clock.run(lambda: clock.spawn(lambda: 1 / 0, "unlucky").join())
 
 
-def test_simulated_time_has_a_horizon() -> None:
-    clock = SimulatedClock(START, horizon=timedelta(hours=1))
+def test_simulated_time_has_a_horizon(jumping: Clock) -> None:
     with pytest.raises(ClockError, match="horizon"):
-        clock.run(lambda: clock.sleep(7200))
+        jumping.run(lambda: jumping.sleep(2 * 86400))
 
 
 def test_a_worker_that_keeps_its_turn_is_named(capfd: pytest.CaptureFixture[str]) -> None:
@@ -168,8 +191,8 @@ def test_a_worker_that_keeps_its_turn_is_named(capfd: pytest.CaptureFixture[str]
     assert "sleepyhead" in capfd.readouterr().err
 
 
-def test_deadlines_between_two_microseconds_are_reached() -> None:
-    clock = SimulatedClock(START)
+def test_deadlines_between_two_microseconds_are_reached(jumping: Clock) -> None:
+    clock = jumping
 
     def main() -> None:
         for step in (0.1, 1e-7, 1 / 3, 12.0000001):
