@@ -67,22 +67,22 @@ def table_of(call: Call) -> dict[str, Outcome]:
 GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN = "given up", "interrupted", "does not begin"
 ANY = frozenset({SURVIVES, GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN})
 # Per critical call: what all kinds lead to, and the kinds that lead to something else.
-_EVENINGS: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
-    ("GET", "connected"): (GIVEN_UP, {"stuck": SURVIVES}),
-    ("GET", "imageready"): (GIVEN_UP, {}),
+_EVENINGS: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {
+    ("camera", "GET", "connected"): (GIVEN_UP, {"stuck": SURVIVES}),
+    ("camera", "GET", "imageready"): (GIVEN_UP, {}),
     # 10 s are less than an image may take, or the start of an exposure.
-    ("GET", "imagearray"): (GIVEN_UP, {"slow": SURVIVES}),
+    ("camera", "GET", "imagearray"): (GIVEN_UP, {"slow": SURVIVES}),
     # The camera's state is read after a broken answer: it exposes.
-    ("PUT", "startexposure"): (GIVEN_UP, {"slow": SURVIVES, "reset": SURVIVES, "cut": SURVIVES}),
-    ("GET", "position"): (GIVEN_UP, {}),
+    ("camera", "PUT", "startexposure"): (GIVEN_UP, {"slow": SURVIVES, "reset": SURVIVES, "cut": SURVIVES}),
+    ("filterwheel", "GET", "position"): (GIVEN_UP, {}),
     # A timed-out command is followed by a look: the wheel has turned.
-    ("PUT", "position"): (GIVEN_UP, dict.fromkeys(("hang", "slow", "drip"), SURVIVES)),
-    ("GET", "slewing"): (GIVEN_UP, {}),
-    ("GET", "shutterstatus"): (INTERRUPTED, {}),
-    ("GET", "issafe"): (INTERRUPTED, {"stuck": SURVIVES}),
+    ("filterwheel", "PUT", "position"): (GIVEN_UP, dict.fromkeys(("hang", "slow", "drip"), SURVIVES)),
+    ("telescope", "GET", "slewing"): (GIVEN_UP, {}),
+    ("dome", "GET", "shutterstatus"): (INTERRUPTED, {}),
+    ("safetymonitor", "GET", "issafe"): (INTERRUPTED, {"stuck": SURVIVES}),
     # These show only after T1's work, when the roof closes.
-    ("PUT", "closeshutter"): (SURVIVES, {}),
-    ("GET", "atpark"): (SURVIVES, {}),
+    ("dome", "PUT", "closeshutter"): (SURVIVES, {}),
+    ("telescope", "GET", "atpark"): (SURVIVES, {}),
 }
 # Answers to a command that say that it did not start: the guard sends its close again soon.
 REFUSALS = ("error", "http_400", "redirect")
@@ -90,8 +90,8 @@ REFUSALS = ("error", "http_400", "redirect")
 
 def evening_of(call: Call, kind: str, onset: str) -> frozenset[str]:
     """What may become of T1's evening under such a fault."""
-    known = _EVENINGS.get((call.method, call.member))
-    if known is None or kind == "deaf" or (call.member == "connected" and call.device != "camera"):
+    known = _EVENINGS.get((call.device, call.method, call.member))
+    if known is None or kind == "deaf":
         return ANY
     if kind == "chunked" or (kind == "missing_key" and call.method == "PUT"):
         return frozenset({SURVIVES})
