@@ -75,7 +75,7 @@ def test_a_level_at_the_bands_edge_is_good(level_adu: float) -> None:
         (Foreseen(30_000, 0.03), "; clouds, for the sky was 50% darker than foreseen"),
         (Foreseen(1_000, 0.03), "; clouds, for the sky was 15 times brighter than foreseen"),
         (Foreseen(30_000, 1.0), ""),
-        (Foreseen(15_200, 0.01), ""),
+        (Foreseen(15_600, 0.001), ""),
     ],
 )
 def test_a_level_beside_the_band_is_laid_to_clouds_only_when_the_sky_was_foreseen_otherwise(
@@ -116,10 +116,11 @@ def test_stars_are_refused_when_they_cover_a_hundredth(count: int, why: str) -> 
     assert reasons(flat(vignetting() * trails(count))) == [why]
 
 
-def test_the_area_of_the_stars_is_measured_rightly() -> None:
-    light = trails(100)
-    (one,) = judged(flat(vignetting() * light))
-    assert one.frame.gates["stars_percent"] == pytest.approx(100 * np.mean(light > 1), rel=0.1)
+@pytest.mark.parametrize("beneath", [vignetting(), vignetting() * tilt(0.8)], ids=["even", "steep"])
+def test_the_area_of_the_stars_is_measured_rightly(beneath: np.ndarray) -> None:  # type: ignore[type-arg]
+    light = trails(30, strength=0.12)
+    (one,) = judged(flat(beneath * light))
+    assert one.frame.gates["stars_percent"] == pytest.approx(100 * np.mean(light > 1), rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,8 @@ def test_a_telescope_that_looks_elsewhere_is_told(off_deg: float, why: str) -> N
 def test_stars_that_did_not_move_are_told_and_the_next_is_compared_with_the_last_good_one() -> None:
     frames = [flat(), flat(number=1, right_ascension_h=3.0), flat(number=2, right_ascension_h=3.001)]
     assert reasons(*frames) == ["", "dither", ""]
+    bad = flat(number=1, right_ascension_h=3.1, level_adu=50_000)
+    assert reasons(flat(), bad, flat(number=2, right_ascension_h=3.1)) == ["", "level", ""]
     other_filter = flat(number=1, right_ascension_h=3.0, filter_name="G")
     assert reasons(flat(), other_filter) == ["", ""]
 
@@ -201,6 +204,23 @@ def test_a_first_flat_that_is_odd_does_not_spoil_the_rest() -> None:
     assert found == [True, False, False, True, True, True]
 
 
+def test_a_flat_refused_for_its_level_is_no_measure_for_others() -> None:
+    dim = flat(vignetting() * tilt(0.05), 9, level_adu=10_000)
+    assert reasons(dim, *(flat(number=number) for number in range(3))) == ["level", "", "", ""]
+
+
+def test_one_flat_is_no_measure_where_there_is_a_master() -> None:
+    frames = [flat(vignetting() * tilt(0.009)), flat(vignetting() * tilt(-0.006), 1)]
+    assert reasons(*frames, masters=master()) == ["", ""]
+    assert reasons(*frames) == ["", "gradient"]
+
+
+def test_what_is_like_the_last_master_is_good_whatever_came_before() -> None:
+    frames = [flat(vignetting() * speck(0.06)), flat(number=1)]
+    assert reasons(*frames, masters=master()) == ["", ""]
+    assert reasons(*frames) == ["", "shape"]
+
+
 def test_a_master_of_another_size_is_no_measure() -> None:
     small = shape_of((30_000 * vignetting((48, 64))).astype(np.float32))
     assert small is not None
@@ -238,6 +258,6 @@ def test_clean_flats_of_any_size_are_good(shape: tuple[int, int]) -> None:
     assert reasons(*frames) == [""] * 30
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (4, 300), (7, 7), (8, 8)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 300), (8, 8), (20, 20), (40, 40)])
 def test_a_handful_of_pixels_is_judged_by_its_level_alone(shape: tuple[int, int]) -> None:
     assert reasons(*(flat(np.ones(shape), number) for number in range(3))) == [""] * 3
