@@ -120,7 +120,7 @@ class FlatPlots:
             y_ticks,
             band,
             diagonal=True,
-            x_name="level foreseen \u00b7 as the measured one, a fraction of the target",
+            x_name="level foreseen (fraction of target)",
         )
         points = [
             self._point(flat, x(pair[0]), y(pair[1]), f"{pair[1]:.3f} of target, {pair[0]:.3f} foreseen")
