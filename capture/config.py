@@ -168,6 +168,15 @@ class SeasonConfig(_Section):
     set_temperature_c: SetPoint
 
 
+class GuardConfig(_Section):
+    """`[guard]`: the guard is a process of its own, `nightcal guard`; left out, it is part of the service.
+
+    `folder`: its door and what is latched; relative to the config file.
+    """
+
+    folder: Path = Path("guard")
+
+
 class CoolingConfig(_Section):
     """`[rig.cooling]`: the set point and what counts as reached.
 
@@ -252,11 +261,13 @@ class BiasConfig(_Section):
 
 
 class DarksConfig(_Section):
-    """`[rig.darks]`"""
+    """`[rig.darks]`. `probe_s`: the exposure of the probes that look for stray light; 0 for none."""
 
     exposures_s: tuple[PositiveSeconds, ...] = STANDARD_DARKS_S
     count: Count = 10
     max_age_days: Annotated[float, Field(gt=0)] = 30.0
+    probe_s: Annotated[float, Field(ge=0, le=600)] = 30.0
+    by_day: bool = False
 
 
 class RigConfig(_Section):
@@ -312,6 +323,7 @@ class Config(_Section):
     site: SiteConfig
     storage: StorageConfig
     roof: RoofConfig | None = None
+    guard: GuardConfig | None = None
     rig: Annotated[tuple[RigConfig, ...], Field(min_length=1)]
     masters: MastersConfig = MastersConfig()
     timeouts: TimeoutsConfig = TimeoutsConfig()
@@ -329,6 +341,12 @@ class Config(_Section):
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"two {what} {value}; each needs its own")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_guard(self) -> Config:
+        if self.guard is not None and self.roof is None:
+            raise ValueError("[guard] needs a [roof] to guard; name its dome, or take [guard] out")
         return self
 
     @model_validator(mode="after")
@@ -391,8 +409,11 @@ def parse_config(text: str, path: Path) -> Config:
             if fault["type"] != "too_short" or fault["loc"] not in parents
         ]
         raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
-    folder = (path.parent / config.storage.folder.expanduser()).resolve()
-    return config.model_copy(update={"storage": StorageConfig(folder=folder)})
+    storage = StorageConfig(folder=(path.parent / config.storage.folder.expanduser()).resolve())
+    guard = config.guard
+    if guard is not None:
+        guard = GuardConfig(folder=(path.parent / guard.folder.expanduser()).resolve())
+    return config.model_copy(update={"storage": storage, "guard": guard})
 
 
 def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str) -> str:

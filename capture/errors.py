@@ -8,8 +8,10 @@ NightcalError
 │   ├── DeviceTimeout     it did not finish within its deadline
 │   ├── DeviceRefused     it answered with an Alpaca error number
 │   └── DeviceUnreachable no answer came over the wire
+├── GuardAway             the guard's process does not answer
 ├── Interrupted           work ends early, in good order, and its cleanup runs
 │   ├── Unsafe            the guard says that the sky, the roof or the mount is not ours now
+│   ├── LightLeak         stray light reaches what should be dark
 │   ├── Preempted         something more important needs the rig: a reservation, the roof, dawn
 │   └── Stopped           an operator asked for it
 ├── StoreError            a file or the catalogue could not be written, read or trusted
@@ -17,6 +19,8 @@ NightcalError
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class NightcalError(Exception):
@@ -62,12 +66,24 @@ class DeviceUnreachable(DeviceError):
     """Raised when no whole answer comes over the wire."""
 
 
+class GuardAway(NightcalError):
+    """Raised when the guard's process cannot be asked: it is not up, or not ours to ask."""
+
+
 class Interrupted(NightcalError):
     """Raised by the checkpoint to end work early and in good order."""
 
 
 class Unsafe(Interrupted):
     """Raised when the guard withdraws the sky: unsafe weather, a moving roof, a parked mount."""
+
+
+class LightLeak(Interrupted):
+    """Raised when a dark shows stray light; `since` is the last probe of the run that was dark, if any."""
+
+    def __init__(self, text: str, since: datetime | None) -> None:
+        super().__init__(text)
+        self.since = since
 
 
 class Preempted(Interrupted):

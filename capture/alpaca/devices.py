@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alpaca.camera import Camera as AlpycaCamera
 from alpaca.camera import CameraStates, SensorType
@@ -24,12 +24,13 @@ from alpaca.safetymonitor import SafetyMonitor as AlpycaSafetyMonitor
 from alpaca.telescope import Telescope as AlpycaTelescope
 
 from capture.alpaca import members
-from capture.alpaca.images import fetch_image
 from capture.alpaca.transport import NOT_IMPLEMENTED, HttpRefusal, Line
 from capture.clock import Clock
 from capture.config import DeviceAddress, Timeouts
 from capture.errors import DeviceError, DeviceRefused, DeviceTimeout
-from capture.frame import Pixels
+
+if TYPE_CHECKING:
+    from capture.frame import Pixels
 
 __all__ = [
     "Camera",
@@ -201,6 +202,9 @@ class Camera(_OnOurWire, AlpycaCamera):
 
         A view of what came, which has columns where FITS has rows: whoever writes it turns it in blocks.
         """
+        # The guard, which has no camera, is a small process: no image, no numpy.
+        from capture.alpaca.images import fetch_image  # noqa: PLC0415
+
         return fetch_image(self.line, width_px, height_px).T
 
 

@@ -18,12 +18,13 @@ from capture.cli.console import complain, console, journal_printer, show_json, s
 from capture.cli.discover import discover
 from capture.cli.doctor import doctor
 from capture.cli.event import event
+from capture.cli.guard import guard_app, roof_app
 from capture.cli.init import init
 from capture.cli.options import CONFIG, ConfigOption, JsonOption, with_farm
 from capture.cli.plan import plan
 from capture.cli.status import status_of
 from capture.cli.stopping import LeftAtOnce
-from capture.clock import SystemClock
+from capture.clock import SystemClock, clock_of_this_process
 from capture.config import load_config
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 from capture.journal import Journal, jsonl_listener
@@ -38,6 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(run_app, name="run")
+app.add_typer(guard_app, name="guard")
+app.add_typer(roof_app, name="roof")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)
@@ -108,7 +111,7 @@ def simulate(
 @app.command()
 def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     """Run unattended: every night of this site, until stopped."""
-    settings, clock = load_config(config), SystemClock()
+    settings, clock = load_config(config), clock_of_this_process()
     journal = Journal(clock)
     journal.listen(journal_printer(as_json=as_json))
 

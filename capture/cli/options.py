@@ -107,4 +107,7 @@ def with_farm(
 def _roof_to_shut(farm: Farm) -> bool:
     """Whether the roof is the guard's to move, and is not shut."""
     roof = farm.config.roof
+    if farm.config.guard is not None:
+        # Its process goes on, and shuts the roof.
+        return False
     return roof is not None and roof.mode == "operate" and not farm.guard.report().dark

@@ -13,6 +13,32 @@ from capture.journal import Journal
 _SILENT_S = 30.0
 
 
+class Announcer:
+    """The newest report; what is new in it is said, and its subscribers are woken."""
+
+    def __init__(self, first: Report, journal: Journal) -> None:
+        self.newest = first
+        self._journal = journal
+        self._subscribers: list[Signal] = []
+
+    def subscribe(self, signal: Signal) -> None:
+        """Set `signal` whenever the report changes."""
+        self._subscribers.append(signal)
+
+    def announce(self, new: Report) -> None:
+        """Make this the newest report, say what is new in it, and wake whom it concerns."""
+        old, self.newest = self.newest, new
+        if (old.safe, old.reasons) != (new.safe, new.reasons):
+            word = "safe" if new.safe else "unsafe: " + "; ".join(new.reasons)
+            self._journal.say("weather", "safety", word, safe=new.safe)
+        if old.roof is not new.roof:
+            self._journal.say("roof", "roof", f"the roof is {new.roof}", state=new.roof.value)
+        changed = (old.roof, old.safe, old.fault) != (new.roof, new.safe, new.fault)
+        if changed or (old.opens_at is None) != (new.opens_at is None):
+            for signal in self._subscribers:
+                signal.set()
+
+
 class Desk:
     """Leases and reports; `wake` is set when a lease comes or goes. Any thread may call it."""
 
@@ -21,9 +47,14 @@ class Desk:
         self._journal = journal
         self._wake = wake
         self._leases: dict[str, float] = {}
-        self._subscribers: list[Signal] = []
         self._reported_at = clock.monotonic()
-        self.newest = Report(clock.now(), RoofState.UNKNOWN, False, ("nothing has been read yet",))
+        nothing = Report(clock.now(), RoofState.UNKNOWN, False, ("nothing has been read yet",))
+        self._board = Announcer(nothing, journal)
+
+    @property
+    def newest(self) -> Report:
+        """The newest report, however old."""
+        return self._board.newest
 
     def report(self) -> Report:
         """The newest report; unsafe when nothing has been published for 30 s."""
@@ -54,7 +85,7 @@ class Desk:
 
     def subscribe(self, signal: Signal) -> None:
         """Set `signal` whenever the report changes."""
-        self._subscribers.append(signal)
+        self._board.subscribe(signal)
 
     def holders(self) -> tuple[str, ...]:
         """Who holds a lease now; those that ran out end here."""
@@ -72,17 +103,6 @@ class Desk:
         fault: str | None,
         holders: tuple[str, ...],
     ) -> None:
-        """Make this the newest report, say what is new in it, and wake whom it concerns."""
-        old = self.newest
-        new = Report(self._clock.now(), roof, not reasons, reasons, opens_at, fault, holders)
-        self.newest = new
+        """Make this the newest report."""
         self._reported_at = self._clock.monotonic()
-        if (old.safe, old.reasons) != (new.safe, reasons):
-            word = "safe" if new.safe else "unsafe: " + "; ".join(reasons)
-            self._journal.say("weather", "safety", word, safe=new.safe)
-        if old.roof is not roof:
-            self._journal.say("roof", "roof", f"the roof is {roof}", state=roof.value)
-        changed = (old.roof, old.safe, old.fault) != (roof, new.safe, fault)
-        if changed or (old.opens_at is None) != (opens_at is None):
-            for signal in self._subscribers:
-                signal.set()
+        self._board.announce(Report(self._clock.now(), roof, not reasons, reasons, opens_at, fault, holders))

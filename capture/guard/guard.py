@@ -15,6 +15,7 @@ from capture.clock import Clock, Signal
 from capture.config import RoofConfig
 from capture.guard.client import Report, RoofState
 from capture.guard.desk import Desk
+from capture.guard.latch import Latch
 from capture.guard.parking import Parking
 from capture.guard.safety import Safety
 from capture.guard.shutter import Shutter
@@ -26,7 +27,7 @@ _LEAVING = (RoofState.CLOSING, RoofState.FAULT, RoofState.UNKNOWN)
 
 
 class Guard:
-    """The authority over one roof. `mounts` are the telescopes under it, by rig name."""
+    """The authority over one roof. `mounts`: those under it, by rig name; `latch` keeps its fault."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Guard:
         mounts: dict[str, Telescope],
         clock: Clock,
         journal: Journal,
+        latch: Latch,
     ) -> None:
         self._config = config
         self._operates = config.mode == "operate"
@@ -47,7 +49,9 @@ class Guard:
         self._desk = Desk(clock, journal, self._wake)
         self._holders: tuple[str, ...] = ()
         self._safe_since: float | None = None
-        self._fault: str | None = None
+        self._latch_file = latch
+        self._fault = latch.read()
+        self._reset_by: str | None = None
         # What is under way: the roof's next state, from the order to park on until it is there.
         self._goal: RoofState | None = None
         self._parking = Parking(mounts, config.park_deadline_s, clock, journal, self._wake)
@@ -70,6 +74,16 @@ class Guard:
     def subscribe(self, signal: Signal) -> None:
         """Set `signal` whenever the report changes."""
         self._desk.subscribe(signal)
+
+    @property
+    def fault(self) -> str | None:
+        """What a person must look at; the roof does not open before."""
+        return self._fault
+
+    def reset(self, who: str) -> None:
+        """Forget the fault, which a person has looked at; the roof is as slow to open as after danger."""
+        self._reset_by = who
+        self._wake.set()
 
     def stop(self) -> None:
         """End `run` once the roof, where it is ours to move, is shut, or has had twice its time for that."""
@@ -114,6 +128,7 @@ class Guard:
         now = self._clock.monotonic()
         self._holders = self._desk.holders()
         self._look_at_the_clock(now)
+        self._reset_if_asked()
         reasons = self._safety.read()
         before = self._desk.newest.roof
         if reasons:
@@ -148,6 +163,17 @@ class Guard:
         if abs(step_s) > _CLOCK_STEP_S:
             self._journal.say("roof", "alarm", f"this machine's clock was set by {step_s:+.0f} s")
             self._safe_since = None
+
+    def _reset_if_asked(self) -> None:
+        who, self._reset_by = self._reset_by, None
+        if who is None or self._fault is None:
+            return
+        self._journal.say(
+            "roof", "reset", f"{who} has looked at the roof; its fault is forgotten: {self._fault}"
+        )
+        self._fault = self._safe_since = None
+        self._stays_open = False
+        self._latch_file.forget()
 
     def _opens_in_s(self, roof: RoofState, now: float) -> float | None:
         wanted = bool(self._holders) and self._stop_by is None and self._operates
@@ -245,4 +271,5 @@ class Guard:
 
     def _latch(self, fault: str) -> None:
         self._fault = fault
+        self._latch_file.keep(fault)
         self._journal.say("roof", "alarm", f"the roof has a fault: {fault}. A person must look at it.")

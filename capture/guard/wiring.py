@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock
 from capture.config import DeviceAddress, RoofConfig, Timeouts, TimeoutsConfig
 from capture.errors import DeviceError
 from capture.guard.guard import Guard
+from capture.guard.latch import Latch
 from capture.guard.orders import prompt
 from capture.guard.safety import Safety
 from capture.journal import Journal
@@ -25,11 +27,13 @@ def guarding(
     timeouts: TimeoutsConfig,
     clock: Clock,
     journal: Journal,
+    folder: Path | None = None,
 ) -> Iterator[Guard]:
     """Connect and guard; at the end stop, the roof shut where it is ours. Within a worker.
 
     `mounts`: those under the roof, by rig name; one that cannot be reached does not keep the guard from
-    working. Raises DeviceError when the roof, a safety monitor or the weather station cannot be connected.
+    working. `folder`: where a fault is kept over a restart. Raises DeviceError when the roof, a safety
+    monitor or the weather station cannot be connected.
     """
 
     def promptly(address: DeviceAddress) -> tuple[DeviceAddress, Timeouts]:
@@ -52,7 +56,7 @@ def guarding(
                 journal.say(
                     "roof", "alarm", f"the mount of {rig} does not connect; the guard does without: {error}"
                 )
-        guard = Guard(config, dome, Safety(monitors, weather), telescopes, clock, journal)
+        guard = Guard(config, dome, Safety(monitors, weather), telescopes, clock, journal, Latch(folder))
         worker = clock.spawn(guard.run, "guard", _RANK)
         try:
             yield guard

@@ -11,6 +11,7 @@ from capture.clock import Clock, Signal
 from capture.config import Config
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
+from capture.guard.remote import guarded_from_afar
 from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.library.masters import build_masters
@@ -123,6 +124,8 @@ def open_farm(
         guard: GuardClient
         if config.roof is None or not guarded:
             guard = OpenAir(clock.now())
+        elif config.guard is not None:
+            guard = stack.enter_context(guarded_from_afar(config.guard.folder, clock, journal))
         else:
             mounts = {rig.name: rig.telescope for rig in under_the_roof if rig.telescope}
             guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
