@@ -6,6 +6,7 @@ A loop drives it: `next(now)` returns an action, `observe(measurement)` takes wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from datetime import UTC, datetime
 from math import log
 
@@ -87,6 +88,23 @@ class FlatController:
         if isinstance(action, Expose | Probe):
             self._pace.told(action, now_s)
         return action
+
+    def next_if_good(self, action: Expose, opens: datetime, then: datetime) -> Action:
+        """What `next(then)` will say if `action`'s frame, begun at `opens`, comes out as aimed.
+
+        For a loop that sends the wheel ahead during the download; another loop need not ask. Nothing is
+        learned by it, nor promised.
+        """
+        rehearsal = copy(self)
+        rehearsal._model, rehearsal._pace = copy(self._model), deepcopy(self._pace)
+        rehearsal._left, rehearsal._looked_s, rehearsal._seen = (
+            dict(self._left), dict(self._looked_s), dict(self._seen),
+        )  # fmt: skip
+        aimed = Measurement(
+            action.filter, action.exposure_s, opens, self._settings.target_adu, 0.0, counted=True
+        )
+        rehearsal.observe(aimed)
+        return rehearsal.next(then)
 
     def observe(self, measurement: Measurement) -> None:
         """Learn from a frame or a probe; a counted frame is one less to take."""

@@ -13,10 +13,10 @@ from sequences.flat_actions import FlatSettings, Measurement
 from sequences.sky_model import SkyModel, SkyPrior, Throughput
 from sequences.sun_track import SunTrack
 
-# The zero point varies by a tenth of a dex from night to night (sky_flats.md).
-_NIGHT_SIGMA = 0.3
+# Two nights differ by a third in ln for their zero points, and by more in haze.
+_NIGHT_SIGMA = 0.5
 # Tonight's slope is much like the last one's, but not its weather.
-_SLOPE_SIGMA = 0.08
+_SLOPE_SIGMA = 0.1
 # Dust gathers, filters are cleaned: a throughput is trusted to this, and to this more for each month.
 _AGE_SIGMA, _MONTH_SIGMA = 0.03, 0.1
 # A shutter's error is believed to be this part of the shortest exposure.

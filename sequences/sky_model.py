@@ -160,7 +160,7 @@ class SkyModel:
         less = np.eye(len(columns)) - 1.0 / len(columns)
         apart = less @ covariance[np.ix_(columns, columns)] @ less.T
         throughputs = {
-            name: Throughput(ln, sqrt(max(variance, 0.0)))
+            name: Throughput(float(ln), sqrt(max(float(variance), 0.0)))
             for name, ln, variance in zip(filters, less @ mean[columns], np.diag(apart), strict=True)
         }
         return prior, throughputs
