@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Generator
-from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from math import exp
-from types import MappingProxyType
 
 from capture.frame import Frame, FrameSpec, Kind
 from capture.rig.rig import Rig
@@ -26,9 +23,6 @@ from sequences.flat_controller import (
 )
 from sequences.job import Job
 from sequences.no_light import NoLight
-
-# Learned throughputs come in read-only mappings, which a controller's copy for rehearsing holds too.
-copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))
 
 
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
@@ -62,7 +56,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 last = None
                 continue
             spec = _spec_of(wants[action.filter].spec, action)
-            frame = rig.expose(spec, _surely_next(controller, action, settings, rig))
+            frame = rig.expose(spec, _surely_next(controller, action, rig))
             if isinstance(action, Expose):
                 belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
                 spot = rig.mount.flat_spot() if rig.mount else None
@@ -109,18 +103,14 @@ def _ended(rig: Rig, no_light: NoLight, reason: str) -> str:
     return f"{no_light.suspected} {reason[:1].upper()}{reason[1:]}"
 
 
-def _surely_next(
-    controller: FlatController, action: Expose | Probe, settings: FlatSettings, rig: Rig
-) -> str | None:
+def _surely_next(controller: FlatController, action: Expose | Probe, rig: Rig) -> str | None:
     """The filter that follows when this is its filter's last wanted frame, and comes out as it should."""
     if not isinstance(action, Expose) or controller.left.get(action.filter) != 1:
         return None
-    # What never changes need not be copied.
-    rehearsal, now = deepcopy(controller, {id(rig.site): rig.site}), rig.clock.now()
-    rehearsal.observe(
-        Measurement(action.filter, action.exposure_s, now, settings.target_adu, 0.0, counted=True)
+    now = rig.clock.now()
+    following = controller.next_if_good(
+        action, now, now + timedelta(seconds=action.exposure_s + rig.readout_s)
     )
-    following = rehearsal.next(now + timedelta(seconds=action.exposure_s + rig.readout_s))
     return following.filter if isinstance(following, Expose | Probe) else None
 
 

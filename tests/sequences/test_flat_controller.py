@@ -288,3 +288,30 @@ def test_a_camera_slower_than_told_is_found_out() -> None:
     twilight = run(Twilight(setting_sun), limits=told, overhead_s=12.0)
     assert sum(twilight.taken.values()) >= 65
     assert twilight.misses <= 3
+
+
+def test_what_follows_a_good_frame_can_be_asked_beforehand_and_changes_nothing() -> None:
+    curious, plain = (
+        FlatController(dict.fromkeys(THROUGHPUT, 2), settings(), WINDOW, setting_sun) for _ in range(2)
+    )
+    sky, now, foretold = Twilight(setting_sun), WINDOW.start, 0
+    while not isinstance(action := curious.next(now), Stop):
+        assert plain.next(now) == action
+        if isinstance(action, Wait):
+            now = action.until
+            continue
+        level = sky.level(action.filter, now, action.exposure_s)
+        good = abs(level / 30000 - 1) < 0.25
+        then = now + timedelta(seconds=action.exposure_s + 2)
+        ahead = curious.next_if_good(action, now, then) if isinstance(action, Expose) else None
+        for controller in (curious, plain):
+            m = Measurement(action.filter, action.exposure_s, now, level, 0.0, ahead is not None and good)
+            controller.observe(m)
+        now = then
+        if ahead is not None and good:
+            follows = curious.next(now)
+            assert plain.next(now) == follows
+            foretold += type(ahead) is type(follows) and getattr(ahead, "filter", "") == getattr(
+                follows, "filter", ""
+            )
+    assert foretold >= 12
