@@ -55,7 +55,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
             if rig.stay_at_flat_spot(last if isinstance(action, Expose) else None):
                 last = None
                 continue
-            spec = _spec_of(wants[action.filter].spec, action)
+            spec = _spec_of(wants[action.filter].spec, action, rig)
             frame = rig.expose(spec, _surely_next(controller, action, rig))
             if isinstance(action, Expose):
                 belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
@@ -132,6 +132,7 @@ def _measure_bias(rig: Rig, job: Job) -> float:
     return frame.statistics.median_adu
 
 
-def _spec_of(spec: FrameSpec, action: Expose | Probe) -> FrameSpec:
+def _spec_of(spec: FrameSpec, action: Expose | Probe, rig: Rig) -> FrameSpec:
     # A hundredth of a second is finer than any shutter and keeps the header readable.
-    return replace(spec, exposure_s=max(0.001, round(action.exposure_s, 2 if action.exposure_s > 1 else 4)))
+    readable_s = max(0.001, round(action.exposure_s, 2 if action.exposure_s > 1 else 4))
+    return replace(spec, exposure_s=rig.camera.nearest_s(readable_s))

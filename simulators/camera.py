@@ -106,6 +106,8 @@ class Camera(CameraBody):
             raise refused("an exposure is running")
         if not s.exposure_min_s <= duration_s <= s.exposure_max_s:
             raise invalid(f"Duration {duration_s} s is not within {s.exposure_min_s} to {s.exposure_max_s} s")
+        if s.exposure_step_s:
+            duration_s = round(duration_s / s.exposure_step_s) * s.exposure_step_s
         width, height = s.width_px // self._bin, s.height_px // self._bin
         inside_x = self._start_x >= 0 and self._num_x > 0 and self._start_x + self._num_x <= width
         inside_y = self._start_y >= 0 and self._num_y > 0 and self._start_y + self._num_y <= height

@@ -217,7 +217,7 @@ class CameraBody(Device):
 
     @get("exposureresolution")
     def _resolution(self) -> float:
-        return 0.0
+        return self._settings.exposure_step_s
 
     @get("hasshutter")
     def _has_shutter(self) -> bool:

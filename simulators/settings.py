@@ -42,7 +42,7 @@ class CameraSettings:
     `dark_e_per_s` the median dark current at `dark_reference_c`. `sky_v_e_per_s` says how fast optics and
     sensor are together: electrons per second and pixel in a filter of throughput 0 mag under a sky of
     V = 13.5 mag/arcsec^2 (a clear zenith with the Sun near -6 deg). `shutter_error_s` is how much longer
-    than asked a mechanical shutter stays open.
+    than asked a mechanical shutter stays open. Exposures are rounded to multiples of `exposure_step_s`.
     """
 
     name: str
@@ -70,6 +70,7 @@ class CameraSettings:
     cooler_delta_c: float = 40.0
     exposure_min_s: float = 0.000032
     exposure_max_s: float = 3600.0
+    exposure_step_s: float = 0.0
     gain_max: int = 300
     offset_max: int = 200
     default_offset: int = 50

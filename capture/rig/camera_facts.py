@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, floor, isfinite
 from typing import TypeVar
 
 from capture.alpaca.devices import Camera, CameraStates, SensorType, optional
@@ -36,6 +36,7 @@ class CameraFacts:
     pixel_size_um: tuple[float, float] | None
     exposure_min_s: float
     exposure_max_s: float
+    exposure_step_s: float
     bayer_pattern: str | None
     bayer_offset_px: tuple[int, int]
     is_mosaic: bool
@@ -49,6 +50,15 @@ class CameraFacts:
     gain_range: tuple[int, int] | None
     offset_range: tuple[int, int] | None
 
+    def nearest_s(self, exposure_s: float) -> float:
+        """The exposure nearest to this one of those that the camera takes: within its limits, on its grid."""
+        step_s, low_s, high_s = self.exposure_step_s, self.exposure_min_s, self.exposure_max_s
+        if not step_s:
+            return min(max(exposure_s, low_s), high_s)
+        # A limit that is on the grid must not be missed for a rounding error.
+        first, last = ceil(low_s / step_s - 1e-6), floor(high_s / step_s + 1e-6)
+        return round(min(max(round(exposure_s / step_s), first), last) * step_s, 9)
+
 
 def read_facts(rig: str, camera: Camera) -> CameraFacts:
     """Ask a connected camera what it is. Raises DeviceError, also for a sensor of no sensible size."""
@@ -60,6 +70,8 @@ def read_facts(rig: str, camera: Camera) -> CameraFacts:
     limits = [positive(float(camera.MaxADU)) or 65535.0]
     if electrons and full_well:
         limits.append(full_well / electrons)
+    longest_s = positive(optional(lambda: float(camera.ExposureMax))) or 3600.0
+    step_s = positive(optional(lambda: float(camera.ExposureResolution)))
     facts = CameraFacts(
         name=str(optional(lambda: camera.Name) or f"camera {camera.device_number}"),
         width_px=int(camera.CameraXSize),
@@ -68,7 +80,9 @@ def read_facts(rig: str, camera: Camera) -> CameraFacts:
         electrons_per_adu=electrons,
         pixel_size_um=sizes if sizes is not None and all(map(positive, sizes)) else None,
         exposure_min_s=positive(optional(lambda: float(camera.ExposureMin))) or 0.0,
-        exposure_max_s=positive(optional(lambda: float(camera.ExposureMax))) or 3600.0,
+        exposure_max_s=longest_s,
+        # Coarser than a second is no camera's grid.
+        exposure_step_s=step_s if step_s is not None and step_s <= 1.0 <= longest_s else 0.0,
         bayer_pattern=_BAYER_PATTERNS.get(color) if color is not None else None,
         bayer_offset_px=(
             int(optional(lambda: camera.BayerOffsetX) or 0),

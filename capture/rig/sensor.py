@@ -131,12 +131,14 @@ class Sensor:
     def _expose_once(self, spec: FrameSpec, light: bool, when_shut: Callable[[], None] | None) -> Exposed:
         facts = self.facts
         # Where a camera refuses 0 s, a bias is the shortest exposure that it takes.
-        seconds = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
-        if not facts.exposure_min_s <= seconds <= facts.exposure_max_s:
+        asked_s = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
+        if not facts.exposure_min_s <= asked_s <= facts.exposure_max_s:
             raise BadInput(
                 f"{self._rig}: the camera takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s, "
-                f"not {seconds:g} s"
+                f"not {asked_s:g} s"
             )
+        # Some drivers refuse what is off their grid, others round it without a word.
+        seconds = facts.nearest_s(asked_s) if asked_s else 0.0
         self._patience.checkpoint()
         self._exposing.require_idle()
         self._settings.require_kept()

@@ -35,10 +35,10 @@ KINDS: dict[str, Any] = {
 _READ = {
     "camera": """
         BayerOffsetX BayerOffsetY BinX CCDTemperature CameraState CameraXSize CameraYSize CanAbortExposure
-        CanSetCCDTemperature Connected Connecting ElectronsPerADU ExposureMax ExposureMin FullWellCapacity
-        Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion LastExposureDuration
-        LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax OffsetMin Offsets
-        PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType
+        CanSetCCDTemperature Connected Connecting ElectronsPerADU ExposureMax ExposureMin ExposureResolution
+        FullWellCapacity Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion
+        LastExposureDuration LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax
+        OffsetMin Offsets PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType
     """,
     "covercalibrator": "Connected Connecting CoverState InterfaceVersion",
     "dome": "CanSetAzimuth Connected Connecting InterfaceVersion ShutterStatus Slaved Slewing",

@@ -122,6 +122,17 @@ def test_the_guard_is_left_and_the_cover_shut_whatever_was_wrong(
     assert bench.world_rig.cover.value(observatory.world.now_s()) == 0
 
 
+def test_flats_and_probes_are_asked_for_on_the_cameras_own_grid_of_exposures(
+    bench: RigBench, wire: Wire
+) -> None:
+    wire.says["camera/0", "exposureresolution"] = 0.3
+    frames, _ = flats(bench, count=4)
+    asked_s = [float(command.parameters["Duration"]) for command in bench.commands("startexposure")]
+    assert len(asked_s) > 4, "probes too"
+    assert [s for s in asked_s if abs(s / 0.3 - round(s / 0.3)) > 1e-6] == []
+    assert [frame.spec.exposure_s for frame in frames] == asked_s[-len(frames) :]
+
+
 def test_the_wheel_leaves_for_the_next_filter_while_the_last_frame_of_one_is_read_out(
     config: Config, observatory: Observatory, clock: SimulatedClock
 ) -> None:

@@ -84,6 +84,38 @@ class TestUncooled:
             assert frame.facts.ccd_temperature_c == pytest.approx(air_c, abs=2)
 
 
+class TestAGridOfExposures:
+    @pytest.fixture
+    def settings(self) -> ObservatorySettings:
+        return with_camera(exposure_step_s=0.25, exposure_min_s=0.4)
+
+    def test_is_kept_to(self, shut_bench: RigBench, clock: SimulatedClock) -> None:
+        def main() -> list[Frame]:
+            with shut_bench.rig() as rig:
+                wanted_s = [rig.camera.nearest_s(asked_s) for asked_s in (0.01, 0.6, 2.13, 3599.9, 9999.0)]
+                assert wanted_s == [0.5, 0.5, 2.25, 3600.0, 3600.0]
+                return [rig.expose(FrameSpec(Kind.DARK, asked_s)) for asked_s in (0.4, 2.1)]
+
+        frames = clock.run(main)
+        assert [command.parameters["Duration"] for command in shut_bench.commands("startexposure")] == [
+            "0.5",
+            "2.0",
+        ]
+        assert [frame.facts.exposure_s for frame in frames] == [0.5, 2.0]
+
+    @pytest.mark.parametrize("said", [0.0, -1.0, float("nan"), 3600.0])
+    def test_that_makes_no_sense_is_none(
+        self, shut_bench: RigBench, clock: SimulatedClock, wire: Wire, said: float
+    ) -> None:
+        wire.says["camera/0", "exposureresolution"] = said
+
+        def main() -> float:
+            with shut_bench.rig() as rig:
+                return rig.camera.nearest_s(2.13)
+
+        assert clock.run(main) == 2.13
+
+
 class TestLimits:
     @pytest.mark.parametrize(
         ("changes", "says"),
