@@ -85,12 +85,17 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another sky.")] = 1,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Sensors of so many pixels a side.")] = 1024,
     short: Annotated[bool, typer.Option("--short", help="Fewer frames of each set.")] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=3, help="3: guard and service as processes of their own.")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Live through a whole simulated night and judge its masters by the simulator's truth."""
     from capture.cli.demo import run_demo  # noqa: PLC0415 - the simulators are for this command alone
 
-    if not run_demo(folder, seed, size, short=short, printer=journal_printer(as_json=as_json)):
+    if not run_demo(
+        folder, seed, size, short=short, processes=processes, printer=journal_printer(as_json=as_json)
+    ):
         raise typer.Exit(1)
 
 

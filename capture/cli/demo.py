@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from capture.cli.console import console, show_table
+from capture.cli.side_by_side import Processes, side_by_side
 from capture.clock import Clock, SimulatedClock, stopwatch
 from capture.config import Config, parse_config
 from capture.errors import BadInput
 from capture.guard.client import GuardClient
+from capture.guard.remote import guarded_from_afar
 from capture.journal import Journal, Listener, jsonl_listener
 from capture.night.farm import NightResult, open_farm
 from capture.night.report import Check, write_report
@@ -23,6 +25,7 @@ NIGHT = date(2026, 11, 21)
 _START = datetime.combine(NIGHT, time(22, 30), UTC)
 _MARKER = "nightcal-demo.toml"
 _JOURNAL = "journal.jsonl"
+_GUARDS_JOURNAL = "guard.log"
 _REPORT = "report.html"
 
 CONFIG = """\
@@ -51,7 +54,8 @@ filter_wheel = "{server}/0"
 telescope = "{server}/0"
 cover_calibrator = "{server}/0"
 cooling = {{ set_temperature_c = -10.0 }}
-flats = {{ max_exposure_s = 30.0 }}
+flats = {{ max_exposure_s = 30.0{fewer_flats} }}
+{fewer}
 
 [[rig]]
 name = "T2"
@@ -60,17 +64,29 @@ filter_wheel = "{server}/1"
 telescope = "{server}/1"
 cover_calibrator = "{server}/1"
 cooling = {{ set_temperature_c = -20.0 }}
-flats = {{ min_exposure_s = 2.0 }}
+flats = {{ min_exposure_s = 2.0{fewer_flats} }}
+{fewer}
+"""
+_GUARD = """
+[guard]
+folder = "guard"
 """
 
 # A night short enough for CI: fewer frames, the same procedures and the same exposures.
-_SHORT = {"flats": {"count": 6}, "bias": {"count": 10}, "darks": {"count": 5, "exposures_s": (60.0, 300.0)}}
+_SHORT = {
+    "fewer_flats": ", count = 6",
+    "fewer": "bias = { count = 10 }\ndarks = { count = 5, exposures_s = [60, 300] }\n",
+}
+_FULL = {"fewer_flats": "", "fewer": ""}
 
 
-def run_demo(folder: Path, seed: int, size_px: int, *, short: bool, printer: Listener) -> bool:
+def run_demo(
+    folder: Path, seed: int, size_px: int, *, short: bool, processes: int, printer: Listener
+) -> bool:
     """Live through the night, write the report, and tell whether every master agrees with the truth.
 
-    Raises BadInput when `folder` holds something else than an earlier demo.
+    `processes`: 1, or 3 for simulators, guard and service each in its own. Raises BadInput when `folder`
+    holds something else than an earlier demo.
     """
     _make_room(folder)
     clock = SimulatedClock(_START, horizon=timedelta(hours=30))
@@ -78,16 +94,22 @@ def run_demo(folder: Path, seed: int, size_px: int, *, short: bool, printer: Lis
     observatory = Observatory(clock, settings)
     elapsed_s = stopwatch()
     with serve(observatory) as server:
-        text = CONFIG.format(server=server.address)
+        text = CONFIG.format(server=server.address, **(_SHORT if short else _FULL))
+        text += _GUARD if processes > 1 else ""
         (folder / _MARKER).write_text(text, encoding="utf-8")
-        config = _shortened(parse_config(text, folder / _MARKER), short=short)
+        config = parse_config(text, folder / _MARKER)
         console.print(
             f"A night on {config.site.name}, {len(config.rig)} telescopes, Alpaca on {server.address}"
         )
-        result = clock.run(lambda: _live(config, clock, printer))
+        if processes > 1:
+            _live_side_by_side(config, folder / _MARKER, clock)
+            result = None
+        else:
+            result = clock.run(lambda: _live(config, clock, printer))
     night_s = elapsed_s()
     archive = Archive(folder, config.site.site(), clock)
     try:
+        result = result or NightResult(NIGHT, masters=archive.catalogue.masters(valid=True))
         return _conclude(archive, observatory, result, folder, night_s)
     finally:
         archive.close()
@@ -110,18 +132,14 @@ def _clear(folder: Path) -> None:
     """Take away what an earlier demo made, and nothing that somebody put beside it."""
     for name in ("raw", "masters"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for path in (*folder.glob(f"{CATALOGUE}*"), folder / _JOURNAL, folder / _REPORT):
+    shutil.rmtree(folder / "guard", ignore_errors=True)
+    for path in (
+        *folder.glob(f"{CATALOGUE}*"),
+        folder / _JOURNAL,
+        folder / _GUARDS_JOURNAL,
+        folder / _REPORT,
+    ):
         path.unlink(missing_ok=True)
-
-
-def _shortened(config: Config, *, short: bool) -> Config:
-    if not short:
-        return config
-    rigs = []
-    for rig in config.rig:
-        sections = {name: getattr(rig, name).model_copy(update=new) for name, new in _SHORT.items()}
-        rigs.append(rig.model_copy(update=sections))
-    return config.model_copy(update={"rig": tuple(rigs)})
 
 
 def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
@@ -129,14 +147,38 @@ def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
     journal.listen(printer)
     journal.listen(jsonl_listener(config.storage.folder / _JOURNAL))
     with open_farm(config, clock, journal) as farm:
-        flats = config.rig[0].flats
-        dusk = farm.site.twilight(NIGHT, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
-        dawn = farm.site.twilight(NIGHT, Twilight.DAWN, flats.highest_sun_deg, flats.lowest_sun_deg)
-        hours = Window(dusk.end, dawn.start)
+        hours = _between_twilights(config)
         observers = clock.spawn(lambda: _observe(farm.guard, hours, clock), "observers", rank=50)
         result = farm.night(NIGHT)
         observers.join()
         return result
+
+
+def _live_side_by_side(config: Config, path: Path, clock: SimulatedClock) -> None:
+    """The night with the guard and the service as processes of their own, on the clock of this one."""
+    assert config.guard is not None
+    folder, hours = config.guard.folder, _between_twilights(config)
+    noon = config.site.site().night_span(NIGHT).end
+
+    def body(processes: Processes) -> None:
+        guard = processes.start("-m", "capture.guard", "--config", str(path), out=guards_words)
+        service = processes.start("-m", "capture", "serve", "--config", str(path))
+        with guarded_from_afar(folder, clock, Journal(clock)) as observed:
+            _observe(observed, hours, clock)
+        clock.sleep_until(noon)
+        processes.end(service)
+        processes.end(guard)
+
+    # What concerns the night is said by the service, too.
+    with side_by_side(clock) as processes, (path.parent / _GUARDS_JOURNAL).open("wb") as guards_words:
+        clock.run(lambda: body(processes))
+
+
+def _between_twilights(config: Config) -> Window:
+    site, flats = config.site.site(), config.rig[0].flats
+    dusk = site.twilight(NIGHT, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
+    dawn = site.twilight(NIGHT, Twilight.DAWN, flats.highest_sun_deg, flats.lowest_sun_deg)
+    return Window(dusk.end, dawn.start)
 
 
 def _observe(guard: GuardClient, hours: Window, clock: Clock) -> None:

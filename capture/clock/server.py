@@ -55,6 +55,7 @@ class ClockServer:
         self._guests: dict[int, _Guest] = {}
         self._ids = itertools.count(1)
         self._joined = 0
+        self._join_seen = threading.Condition()
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", port))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -83,6 +84,11 @@ class ClockServer:
     def joined(self) -> int:
         """How many workers of other processes have ever joined."""
         return self._joined
+
+    def wait_joined(self, count: int, timeout_s: float) -> bool:
+        """Wait, at most `timeout_s` of real time, until so many have ever joined; whether they have."""
+        with self._join_seen:
+            return self._join_seen.wait_for(lambda: self._joined >= count, timeout_s)
 
     @property
     def guests(self) -> tuple[str, ...]:
@@ -160,7 +166,9 @@ class ClockServer:
         connection.sendall(f"joined {ident} {self._clock.now_us}\n".encode())
         self._clock.admit(guest)
         # Only now: whoever waits for it with the turn in his hand may then let go.
-        self._joined += 1
+        with self._join_seen:
+            self._joined += 1
+            self._join_seen.notify_all()
         return guest
 
     def _ready(self, ident: int) -> None:
