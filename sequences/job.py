@@ -11,6 +11,7 @@ from capture.rig.rig import Rig
 from capture.site import Window
 from sequences.flat_controller import Measurement
 from sequences.flat_shape import FlatShape
+from sequences.light_leak import DarkModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Job:
 
     `bias_level_adu`: the library's, None when it holds no bias of this setup. `history`: what the flats of
     earlier twilights showed, of this setup and since the last event that concerns them, in order. `shapes`:
-    how the light falls across each filter's last master.
+    how the light falls across each filter's last master. `dark_model`: the dark current by those of darks.
     """
 
     sequence: str
@@ -38,6 +39,7 @@ class Job:
     bias_level_adu: float | None = None
     history: tuple[Measurement, ...] = ()
     shapes: Mapping[str, FlatShape] = field(default_factory=dict)
+    dark_model: DarkModel | None = None
 
 
 # Yields frames, the rejected ones too; returns, in words, why it came to its end.

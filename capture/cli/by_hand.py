@@ -135,7 +135,8 @@ def run_darks(
 
 def _dark_job(farm: Farm, rig: RigConfig, sequence: str, wants: tuple[Want, ...]) -> Job:
     now = farm.clock.now()
-    return Job(sequence, rig.name, farm.site.night_of(now), Window(now, now + _UNATTENDED), wants)
+    runner, window = farm.runners[rig.name], Window(now, now + _UNATTENDED)
+    return runner.dark_job(sequence, window, wants, farm.site.night_of(now))
 
 
 def _run_by_hand(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from capture.clock import Clock
 from capture.errors import DeviceError
@@ -14,6 +14,7 @@ from capture.night.plan import PREPARE, Block, RigPlan, due, next_change
 from capture.night.run import Runner
 
 _LOOK_AGAIN_S = 60.0
+_AFTER_A_LEAK = timedelta(minutes=30)
 _FOREVER_S = 7 * 86400.0
 # A server that broke down is started again in that time, a camera has found its cable.
 _BEFORE_RECONNECTING_S = 60.0
@@ -32,6 +33,8 @@ class RigNight:
         self._journal = journal
         self._night = night
         self._finished: set[str] = set()
+        # Since stray light was seen, no darks before this.
+        self._no_darks_before = clock.now()
 
     def plan(self) -> RigPlan:
         """What is missing now, laid over the rest of the night; connect the rig first. Raises BadInput."""
@@ -85,9 +88,13 @@ class RigNight:
     def _step(self) -> bool:
         """Do, or wait for, the next thing; False when the night holds nothing more."""
         plan, now = self.plan(), self._clock.now()
-        block = due(plan, now, self._finished)
+        put_off = now < self._no_darks_before
+        passed = self._finished | {b.key for b in plan.blocks if b.needs_dark and put_off}
+        block = due(plan, now, passed)
         if block is None:
             change = next_change(plan, now, self._finished)
+            if due(plan, now, self._finished) is not None:
+                change = min(change or self._no_darks_before, self._no_darks_before)
             if change is not None:
                 self._wait_until(change)
             return change is not None
@@ -101,7 +108,10 @@ class RigNight:
             )
             return True
         outcome = self._runner.run(self._runner.job(block, self._night))
-        self._conclude(block, outcome.complete)
+        if outcome.leaked:
+            self._no_darks_before = self._clock.now() + _AFTER_A_LEAK
+        else:
+            self._conclude(block, outcome.complete)
         return True
 
     def _dark_enough_for(self, block: Block) -> bool:

@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import cast
 
 from capture.clock import Clock
-from capture.errors import BadInput, DeviceError, Interrupted, Stopped
+from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Stopped
 from capture.frame import Kind
 from capture.journal import Journal
+from capture.night.dark_model import dark_model_of
 from capture.night.learning import bias_level_adu, history_of
 from capture.night.plan import Block
 from capture.night.shapes import shapes_of
@@ -21,14 +22,20 @@ from capture.site import Window
 from capture.store.archive import Archive
 from sequences.job import Job, Sequence, Want
 
+_ONE_NIGHT = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `complete` when the sequence came to its own end; `text` says so in words."""
+    """How a run ended: `complete` when the sequence came to its own end; `text` says so in words.
+
+    `leaked`: stray light ended it.
+    """
 
     complete: bool
     frames: int
     text: str
+    leaked: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,18 @@ class Runner:
         """Such a job on this rig, with what its sequence needs from the library."""
         catalogue, spec = self.archive.catalogue, wants[0].spec
         if spec.kind is not Kind.FLAT:
-            return Job(sequence, self.rig.name, night, window, wants)
+            return self.dark_job(sequence, window, wants, night)
         bias_adu = bias_level_adu(catalogue, self.rig.name, spec)
         history = history_of(catalogue, self.rig.name, spec, self._clock.now())
         self._journal.say(self.rig.name, "learned", f"{sequence} learns from {history}")
         shapes = shapes_of(self.archive, self.rig.name, self.rig.camera.name, [w.spec for w in wants])
         return Job(sequence, self.rig.name, night, window, wants, bias_adu, history.measurements, shapes)
+
+    def dark_job(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
+        """Bias or darks, with what the library's masters tell of the dark current."""
+        rig = self.rig
+        model = dark_model_of(self.archive, rig.name, rig.camera.name, rig.spec(Kind.DARK))
+        return Job(sequence, rig.name, night, window, wants, dark_model=model)
 
     def run(self, job: Job) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.
@@ -119,10 +132,35 @@ class Runner:
             raise
         except Interrupted as interrupted:
             text = str(interrupted)
-            return Outcome(False, frames, text)
+            leak = interrupted if isinstance(interrupted, LightLeak) else None
+            if leak is not None:
+                self._set_aside(leak)
+            return Outcome(False, frames, text, leak is not None)
         finally:
             self.progress = None
             self._end(run, job, frames, text)
+
+    def _set_aside(self, leak: LightLeak) -> None:
+        """Let nothing count that this rig has taken in the dark since the last good probe, and tell it."""
+        self._writer.drain()
+        rig, now = self.rig.name, self._clock.now()
+        catalogue = self.archive.catalogue
+        since = leak.since
+        if since is None:
+            # Of an earlier run, which may have been cut off before the probe at its end.
+            entries = catalogue.entries(since=now - _ONE_NIGHT)
+            probes = [e for e in entries if e.source == rig and e.kind == "sentinel" and e.data.get("good")]
+            since = probes[-1].time if probes else now
+        why = f"set aside, for no probe after it was dark: {leak}"
+        kinds = (Kind.BIAS, Kind.DARK)
+        aside = catalogue.quarantine.set_aside(rig, kinds, since, now, "the light-leak sentinel", why)
+        self._journal.say(
+            rig,
+            "alarm",
+            f"{leak}. {len(aside)} frames since {since:%H:%M} UTC are set aside; look at the roof, the cover "
+            f"and the lights",
+            set_aside=len(aside),
+        )
 
     def _progress(self, job: Job, done: int) -> Progress:
         exposures_s = [want.spec.exposure_s for want in job.wants for _ in range(want.count)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capture.frame import FrameSpec
 from capture.store import fits_file
@@ -31,18 +32,28 @@ def shapes_of(archive: Archive, rig: str, camera: str, specs: Iterable[FrameSpec
 
 
 def _shape_of(archive: Archive, master: MasterRow) -> FlatShape | None:
+    pixels, is_mosaic = pixels_of(archive, master)
+    try:
+        return None if pixels is None else shape_of(pixels, mosaic=is_mosaic)
+    except OSError:
+        return None
+
+
+def pixels_of(archive: Archive, master: MasterRow) -> tuple[NDArray[np.float32] | None, bool]:
+    """A master's pixels, [rows, columns], read when they are looked at, and whether it is of a mosaic.
+
+    None of a file that cannot be read: who verifies the archive tells of the damage.
+    """
     path = archive.path_of(master)
     try:
         with path.open("rb") as file:
             start = file.read(_LONGEST_HEADER)
         length = fits_file.header_length(start)
         if length is None:
-            return None
+            return None, False
         cards = fits_file.structure(start[:length])
         shape = (int(cards["NAXIS2"]), int(cards["NAXIS1"]))
-        pixels = np.memmap(path, ">f4", "r", offset=length, shape=shape)
         # A mosaic is told by the pattern that a master of one has in its header.
-        return shape_of(pixels, mosaic="BAYERPAT" in cards)
+        return np.memmap(path, ">f4", "r", offset=length, shape=shape), "BAYERPAT" in cards
     except (OSError, ValueError, KeyError):
-        # Without it flats are compared with each other alone; who verifies the archive tells of the damage.
-        return None
+        return None, False

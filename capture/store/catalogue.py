@@ -15,6 +15,7 @@ from capture.journal import Entry
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.needs import Holding, Missing, Need
+from capture.store.quarantine import Quarantine
 from capture.store.rows import (
     FrameRow,
     MasterRow,
@@ -40,7 +41,7 @@ from capture.store.told import Told
 class Catalogue:
     """Runs, frames, masters and the journal, kept in SQLite. Any thread may call any method.
 
-    `told` holds what operators told: events and orders.
+    `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -49,6 +50,7 @@ class Catalogue:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs."""
         self._database = Database(place, busy_timeout_s)
         self.told = Told(self._database)
+        self.quarantine = Quarantine(self._database)
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -213,7 +215,7 @@ class Catalogue:
     ) -> list[MasterRow]:
         """Masters, the newest built first; `spec` asks for those of that spec's set.
 
-        `valid` leaves out those with frames from before an event that concerns them.
+        `valid` leaves out those with frames from before an event that concerns them, or set aside since.
         """
         query = select(MasterTable).order_by(MasterTable.built.desc(), MasterTable.id.desc())
         if rig is not None:
@@ -222,8 +224,16 @@ class Catalogue:
             query = query.where(*_of_set(MasterTable, spec))
         with self._database.read() as session:
             found = [master_view(row) for row in session.scalars(query)]
-        events = self.told.events(rig=rig) if valid else []
-        return [row for row in found if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))]
+        if not valid:
+            return found
+        events = self.told.events(rig=rig)
+        aside = {one.frame for one in self.quarantine.all()}
+        return [
+            row
+            for row in found
+            if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))
+            and aside.isdisjoint(row.inputs)
+        ]
 
     def add_entry(self, *entries: Entry) -> None:
         """Keep entries of the journal; many at once cost one commit."""

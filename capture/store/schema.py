@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeD
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # Raised with every change of the tables; a program refuses a catalogue newer than itself.
-VERSION = 3
+VERSION = 4
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -165,3 +165,13 @@ class OrderTable(Base):
     made: Mapped[datetime]
     who: Mapped[str]
     flats: Mapped[list[Any]] = mapped_column(JSON)
+
+
+class QuarantineTable(Base):
+    """A frame that was set aside after the fact; its verdict in `frames` says so too."""
+
+    __tablename__ = "quarantine"
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
+    time: Mapped[datetime]
+    who: Mapped[str]
+    why: Mapped[str]

@@ -48,6 +48,7 @@ telescope = "{server}/0"
 cover_calibrator = "{server}/0"
 gain = 0
 flats = {{ min_exposure_s = 0.1, max_exposure_s = 20.0 }}
+darks = {{ probe_s = 0 }}
 """
 ROOF = """
 [roof]

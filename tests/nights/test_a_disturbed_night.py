@@ -57,11 +57,8 @@ def test_a_stopped_night_resumes_with_only_the_missing_frames(tmp_path: Path) ->
 
     second = live(tmp_path, settings(seed=5), start=first.ended + timedelta(minutes=5))
     assert held(second) == NEEDS
-    shut = [
-        command
-        for command in second.observatory.command_log
-        if command.member == "startexposure" and command.parameters["Light"] == "False"
-    ]
+    dark = (Kind.BIAS, Kind.DARK)
+    shut = [frame for frame in second.frames if frame.taken > first.ended and frame.kind in dark]
     missing = sum(count for (_, what), count in (Counter(NEEDS) - taken).items() if "flat" not in what)
     assert len(shut) == missing, "nothing is taken that is held already"
 

@@ -27,6 +27,7 @@ camera = "{server}/0"
 filter_wheel = "{server}/0"
 telescope = "{server}/0"
 cover_calibrator = "{server}/0"
+darks.probe_s = 0
 """
 SECOND_RIG = """
 [[rig]]

@@ -154,7 +154,7 @@ def test_a_device_that_does_not_connect_is_told(doctor: Doctor, server: Server) 
         ("readout_mode = 0", "readout_mode = 7", "problem", "T1 camera", "0 Normal, 1 Low noise"),
         ("gain = 0", "binning = 8", "problem", "T1 camera", "binning = 8 is more than the camera's 4"),
         ("gain = 0", "flats = { filters = ['Hb'] }", "problem", "T1 filter wheel", "has 'Hb', the wheel has"),
-        ("gain = 0", "darks = { exposures_s = [60, 7000] }", "problem", "T1 camera", "darks of 7000 s are"),
+        ("gain = 0", "darks.exposures_s = [60, 7000]", "problem", "T1 camera", "darks of 7000 s are"),
         ("gain = 0", "flats = { min_exposure_s = 1e-6 }", "note", "T1 camera", "flats keep within what"),
         ("cooling = { set_temperature_c = -10.0 }", "", "warning", "T1 camera", "there is no [rig.cooling]"),
         ('telescope = "{server}/0"', "", "note", "T1", "no telescope: sky flats are taken where"),

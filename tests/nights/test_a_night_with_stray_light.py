@@ -1,0 +1,56 @@
+"""Nights in which light reaches cameras under the shut roof: seen, set aside, told, and made up for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from capture.frame import Kind
+from capture.night.farm import Farm
+from capture.store.archive import Archive
+from simulators import Observatory
+from simulators.settings import RoofSettings
+from tests.nights.harness import SITE, live, settings
+from tests.nights.test_a_disturbed_night import DUSK, NEEDS, held
+
+
+def test_a_roof_that_lets_twilight_in_puts_the_darks_off_until_it_is_dark(tmp_path: Path) -> None:
+    night = live(tmp_path, replace(settings(), roof=RoofSettings(leak=1.0)))
+    darks = [frame for frame in night.frames if frame.rig == "T1" and frame.kind is Kind.DARK]
+    rejected = [frame for frame in darks if not frame.good]
+    assert rejected
+    assert all("stray light" in str(frame.verdict) for frame in rejected)
+    assert max(frame.facts.sun_altitude_deg for frame in darks if frame.good) < -12.5
+    assert any("stray light" in text and "look at the roof" in text for text in night.said("alarm"))
+    assert held(night) == NEEDS
+
+
+def test_what_was_taken_since_the_last_good_probe_is_set_aside_and_taken_again(tmp_path: Path) -> None:
+    lit = DUSK + timedelta(hours=1, minutes=12)
+
+    def light_the_panel(farm: Farm, observatory: Observatory) -> None:
+        panel = observatory.devices["covercalibrator", 0]
+        farm.clock.sleep_until(lit)
+        panel.call("put", "calibratoron", {"Brightness": "1"})
+        farm.clock.sleep(600)
+        panel.call("put", "calibratoroff", {})
+
+    night = live(tmp_path, settings(), meanwhile=light_the_panel)
+    clock = night.observatory.clock
+    archive = Archive(night.folder, SITE, clock)
+    try:
+        aside = {one.frame: one for one in archive.catalogue.quarantine.all()}
+    finally:
+        archive.close()
+    bad = [frame for frame in night.frames if frame.rig == "T1" and not frame.good]
+    assert any(frame.id not in aside and "stray light" in str(frame.verdict) for frame in bad), "what it saw"
+    spoilt = [frame for frame in bad if frame.id in aside]
+    assert spoilt
+    assert all(frame.taken < lit and "set aside" in str(frame.verdict) for frame in spoilt)
+    assert {one.who for one in aside.values()} == {"the light-leak sentinel"}
+    assert all((night.folder / frame.path).exists() for frame in bad), "nothing is deleted"
+    assert f"{len(spoilt)} frames since" in " ".join(night.said("alarm"))
+    assert held(night) == NEEDS
+    inputs = {number for master in night.result.masters for number in master.inputs}
+    assert inputs.isdisjoint(aside)
