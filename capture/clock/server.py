@@ -38,12 +38,25 @@ class _Guest(Worker):
         super().__init__(clock, name, rank)
         self._simulated = clock
         self._connection = connection
+        self._lock = threading.Lock()
+        self._early: bytes | None = b""
 
     def take_turn(self, now_us: int) -> None:
         word = "over" if self._simulated.is_over else "turn"
+        line = f"{word} {now_us}\n".encode()
+        with self._lock:
+            if self._early is not None:
+                self._early = line
+                return
         # Whose process is gone is dropped by the thread that reads from it.
         with suppress(OSError):
-            self._connection.sendall(f"{word} {now_us}\n".encode())
+            self._connection.sendall(line)
+
+    def greet(self, line: bytes) -> None:
+        """Tell it that it has joined, and then of its turn, if that came first. Raises OSError."""
+        with self._lock:
+            early, self._early = self._early or b"", None
+            self._connection.sendall(line + early)
 
 
 class ClockServer:
@@ -163,9 +176,10 @@ class ClockServer:
         with self._lock:
             ident = next(self._ids)
             self._guests[ident] = guest
-        connection.sendall(f"joined {ident} {self._clock.now_us}\n".encode())
+        # Greeted only when the clock knows it: whoever has spawned it may then let go of the turn.
         self._clock.admit(guest)
-        # Only now: whoever waits for it with the turn in his hand may then let go.
+        with suppress(OSError):
+            guest.greet(f"joined {ident} {self._clock.now_us}\n".encode())
         with self._join_seen:
             self._joined += 1
             self._join_seen.notify_all()

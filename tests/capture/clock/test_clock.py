@@ -82,8 +82,8 @@ def test_workers_take_turns_in_the_order_of_their_alarms_then_of_their_rank(jump
 def test_a_signal_wakes_its_waiters_at_the_moment_it_is_set(clock: Clock) -> None:
     def main() -> tuple[bool, float]:
         signal = clock.signal()
-        clock.spawn(lambda: (clock.sleep(0.05), signal.set()), "setter")
         began = clock.monotonic()
+        clock.spawn(lambda: (clock.sleep(0.05), signal.set()), "setter")
         return signal.wait(timeout_s=30), clock.monotonic() - began
 
     woken, waited_s = clock.run(main)
