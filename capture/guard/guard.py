@@ -107,6 +107,7 @@ class Guard:
                 self._wake.wait(max(0.1, self._period_s() - spent_s))
         finally:
             self._parking.close()
+            self._safety.close()
 
     def _period_s(self) -> float:
         in_doubt = self._safety.in_doubt or self._shutter.in_doubt

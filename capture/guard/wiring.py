@@ -56,7 +56,9 @@ def guarding(
                 journal.say(
                     "roof", "alarm", f"the mount of {rig} does not connect; the guard does without: {error}"
                 )
-        guard = Guard(config, dome, Safety(monitors, weather), telescopes, clock, journal, Latch(folder))
+        guard = Guard(
+            config, dome, Safety(monitors, weather, clock), telescopes, clock, journal, Latch(folder)
+        )
         worker = clock.spawn(guard.run, "guard", _RANK)
         try:
             yield guard

@@ -101,6 +101,29 @@ def test_a_safety_monitor_that_hangs_is_danger_within_the_promise(
     assert after(site.when("park"), onset_s)[0] - onset_s <= PROMISE_S
 
 
+@pytest.mark.parametrize("onset_s", [DANGER_S, DANGER_S + 1.7, DANGER_S + 4.9])
+@pytest.mark.parametrize("member", ["issafe", "*"])
+def test_several_safety_devices_that_hang_at_once_delay_danger_no_more_than_one(
+    bench: MakeBench, clock: SimulatedClock, observatory: Observatory, onset_s: float, member: str
+) -> None:
+    one = bench().roof.safety_monitors[0]
+    site = bench(safety_monitors=(one,) * 4)
+
+    def main() -> None:
+        with site.guard() as guard:
+            guard.hold("T1", 7200)
+            clock.sleep(100)
+            site.unpark(0)
+            clock.sleep(onset_s - clock.monotonic())
+            observatory.faults.add(Fault("safetymonitor/0", member, "hang"))
+            observatory.faults.add(Fault("observingconditions/0", "*", "hang"))
+            clock.sleep(200)
+            assert guard.report().roof is RoofState.SHUT
+
+    clock.run(main)
+    assert after(site.when("park"), onset_s)[0] - onset_s <= PROMISE_S
+
+
 def test_a_dome_that_hangs_does_not_delay_the_parks(
     bench: MakeBench, clock: SimulatedClock, wire: Wire, observatory: Observatory
 ) -> None:
