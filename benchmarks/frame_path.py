@@ -46,6 +46,9 @@ storage = {{folder = "archive"}}
 [[rig]]
 name = "T1"
 camera = "{server}/0"
+# Frames are measured here, not the probes between them.
+[rig.darks]
+probe_s = 0
 """
 
 
