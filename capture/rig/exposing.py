@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Literal
 
 from capture.alpaca.devices import Camera, CameraStates
 from capture.clock import Clock
@@ -16,7 +17,8 @@ from capture.rig.settings import SomebodyElse
 _READOUT_DEADLINE_S = 120.0
 # A shutter that is still open so long after its time will not close by itself.
 _EXPOSING_DEADLINE_S = 30.0
-# Asked a little before the learned time, or a readout once seen late would be awaited late for ever.
+# Asked a little before the learned time, or a readout once seen late would be awaited late for ever; twice as
+# much each time that the image was there already.
 _EARLY_S = 0.015
 # Some servers take a moment after StartExposure before they take the last image's ImageReady back.
 _NOT_BEFORE_S = 0.1
@@ -26,7 +28,7 @@ _RESTART_DEADLINE_S = 60.0
 
 
 class Exposing:
-    """Starts exposures and waits for them; `readout_s` is learned from each."""
+    """Starts exposures and waits for them; how long a readout takes is learned from each."""
 
     def __init__(self, rig: str, camera: Camera, patience: Patience, clock: Clock, journal: Journal) -> None:
         self._rig = rig
@@ -34,7 +36,13 @@ class Exposing:
         self._patience = patience
         self._clock = clock
         self._journal = journal
-        self.readout_s = 0.0
+        self._readouts_s = {"whole": 0.0, "part": 0.0}
+        self._early_s = {"whole": _EARLY_S, "part": _EARLY_S}
+
+    @property
+    def readout_s(self) -> float:
+        """Seconds from the end of an exposure to a whole frame's image, as learned from the last ones."""
+        return self._readouts_s["whole"]
 
     def require_idle(self) -> None:
         """Raise DeviceError, and send nothing, when the camera is gone, has failed or is another's."""
@@ -47,15 +55,26 @@ class Exposing:
             raise SomebodyElse(self._rig, f"its state is {word(state)}, and we have started nothing")
 
     def until_ready(
-        self, exposure_s: float, light: bool, when_shut: Callable[[], None] | None = None
+        self,
+        exposure_s: float,
+        light: bool,
+        when_shut: Callable[[], None] | None = None,
+        read: Literal["whole", "part"] = "whole",
     ) -> float:
         """Expose and wait until the image can be had; return the seconds that took above the exposure.
 
-        `when_shut` is called as soon as the camera says that the exposure has ended.
+        `when_shut` is called as soon as the camera says that the exposure has ended. `read` is what of the
+        sensor is read out, by which the time it takes is learned.
 
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
-        begun = self._clock.monotonic()
+        begun, readout_s, looks = self._clock.monotonic(), self._readouts_s[read], 0
+
+        def image_ready() -> bool:
+            nonlocal looks
+            looks += 1
+            return self._image_ready(begun + exposure_s, readout_s)
+
         self._start(exposure_s, light)
         try:
             if when_shut is not None:
@@ -71,9 +90,9 @@ class Exposing:
             # is it asked before its time, when some cameras still say that the last image is ready.
             self._patience.wait(
                 f"an exposure of {exposure_s:g} s",
-                lambda: self._image_ready(begun + exposure_s),
+                image_ready,
                 deadline_s=exposure_s + _READOUT_DEADLINE_S,
-                expected_s=max(_NOT_BEFORE_S, exposure_s + self.readout_s - _EARLY_S - waited_s),
+                expected_s=max(_NOT_BEFORE_S, exposure_s + readout_s - self._early_s[read] - waited_s),
             )
         except (Interrupted, DeviceError) as error:
             self._abort()
@@ -83,7 +102,10 @@ class Exposing:
                 self.await_restart()
             raise
         overhead_s = self._clock.monotonic() - begun - exposure_s
-        self.readout_s = max(0.0, min(overhead_s, self.readout_s + 1.0) if self.readout_s else overhead_s)
+        learned_s = min(overhead_s, readout_s + 1.0) if readout_s else overhead_s
+        self._readouts_s[read] = max(0.0, learned_s)
+        seen_late = looks == 1 and readout_s > 0
+        self._early_s[read] = min(2 * self._early_s[read], readout_s) if seen_late else _EARLY_S
         return overhead_s
 
     def await_restart(self) -> None:
@@ -125,12 +147,12 @@ class Exposing:
         state = told(lambda: CameraStates(self._camera.CameraState))
         return state in _SHUT or bool(self._camera.ImageReady)
 
-    def _image_ready(self, ends: float) -> bool:
+    def _image_ready(self, ends: float, readout_s: float) -> bool:
         """Whether the image is there. Once it is late, a camera that has failed need not be waited for."""
         if self._camera.ImageReady:
             return True
         late_s = self._clock.monotonic() - ends
-        if late_s > self.readout_s + _LATE_S:
+        if late_s > readout_s + _LATE_S:
             state = told(lambda: CameraStates(self._camera.CameraState))
             if state == CameraStates.cameraError:
                 raise self._failed()

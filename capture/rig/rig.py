@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
 from capture.config import CoolingConfig, RigConfig, TimeoutsConfig
 from capture.errors import DeviceError, Preempted
-from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
-from capture.guard.client import GuardClient, RoofState
+from capture.frame import Frame, FrameSpec, Kind, Statistics
+from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.rig.cover import Cover
 from capture.rig.flat_spot import PointingLimits
@@ -22,6 +22,7 @@ from capture.rig.patience import Patience
 from capture.rig.roof import RoofAccess
 from capture.rig.sensor import CameraFacts, Sensor
 from capture.rig.slit import Slit
+from capture.rig.taking import Look, Taking
 from capture.site import Site
 
 # In twilight the sky changes by half a percent a second.
@@ -46,7 +47,6 @@ class Rig:
         self.clock = clock
         self.journal = journal
         self.patience = Patience(config.name, clock)
-        self._guard = guard
         of = (timeouts or TimeoutsConfig()).of
         cover, mount, dome = config.cover_calibrator, config.telescope, config.dome
         self._camera = Camera(config.camera, of(config.camera))
@@ -68,8 +68,7 @@ class Rig:
         )  # fmt: skip
         timeouts_of_all = [of(address) for address in devices if address]
         self._roof = RoofAccess(config.name, guard, timeouts_of_all, self.patience, clock, journal)
-        # Once a frame was asked for with other settings than the usual ones, each says them all.
-        self._sets_all = False
+        self._taking = Taking(config, site, clock, guard, self._sensor, self._optics, self.mount)
         guard.subscribe(self.patience.wake)
 
     @property
@@ -114,19 +113,7 @@ class Rig:
 
     def spec(self, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> FrameSpec:
         """The FrameSpec of such a frame as this rig is configured, gain and offset as the camera has them."""
-        config, facts, cooling = self.config, self.camera, self.cooling
-        mode = config.readout_mode
-        return FrameSpec(
-            kind=kind,
-            exposure_s=exposure_s,
-            filter=filter_name,
-            binning=config.binning,
-            gain=config.gain if config.gain is not None else facts.gain,
-            offset=config.offset if config.offset is not None else facts.offset,
-            readout_mode=facts.readout_modes[mode] if mode is not None and facts.readout_modes else None,
-            set_temperature_c=cooling.set_temperature_c if cooling else None,
-            rotator_deg=config.flats.rotator_deg if kind is Kind.FLAT else None,
-        )
+        return self._taking.spec(kind, exposure_s, filter_name)
 
     @property
     def cooling(self) -> CoolingConfig | None:
@@ -182,72 +169,18 @@ class Rig:
 
         Raises Interrupted after aborting the exposure, DeviceError, BadInput.
         """
-        self._optics.set_for(spec)
-        self._set_up(spec)
-        roof_before = self._guard.report().roof
-        exposed = self._sensor.expose(
-            spec,
-            light=spec.kind in (Kind.FLAT, Kind.LIGHT),
-            when_shut=self._preparing(next_filter, spec),
-        )
-        roofs = {roof_before, self._guard.report().roof}
-        facts, middle = self.camera, exposed.started + timedelta(seconds=exposed.exposure_s / 2)
-        # Binning adds up the colours.
-        mosaic = facts.is_mosaic and spec.binning == 1
-        looks_up = self.mount is not None and spec.kind in (Kind.FLAT, Kind.LIGHT)
-        pointing = self.mount.pointing() if self.mount is not None and looks_up else None
-        coordinates = self.mount.coordinates() if self.mount is not None and looks_up else None
-        return Frame(
-            pixels=exposed.pixels,
-            spec=spec,
-            facts=Facts(
-                rig=self.name,
-                camera=facts.name,
-                started=exposed.started,
-                exposure_s=exposed.exposure_s,
-                sun_altitude_deg=self.site.sun_altitude_deg(middle),
-                ccd_temperature_c=exposed.ccd_temperature_c,
-                altitude_deg=pointing.altitude_deg if pointing else None,
-                azimuth_deg=pointing.azimuth_deg if pointing else None,
-                right_ascension_h=coordinates[0] if coordinates else None,
-                declination_deg=coordinates[1] if coordinates else None,
-                rotator_deg=self._optics.rotator_deg(),
-                roof_shut=None if RoofState.NONE in roofs else roofs == {RoofState.SHUT},
-                saturation_adu=facts.saturation_adu,
-                electrons_per_adu=facts.electrons_per_adu,
-                pixel_size_um=facts.pixel_size_um,
-                bayer_pattern=facts.bayer_pattern if mosaic else None,
-                bayer_offset_px=facts.bayer_offset_px,
-                downloaded_s=exposed.overhead_s,
-            ),
-            statistics=Statistics.of(exposed.pixels, facts.saturation_adu, mosaic=mosaic),
-        )
+        return self._taking.expose(spec, next_filter)
 
-    def _preparing(self, next_filter: str | None, spec: FrameSpec) -> Callable[[], None] | None:
-        """What there is to do during the readout. Without a shutter the light would change while it lasts."""
-        if next_filter is None or next_filter == spec.filter or not self.camera.has_shutter:
-            return None
+    def look(self, spec: FrameSpec, *, whole: bool = False) -> Look:
+        """Measure the light as `spec` says and keep no frame, by the middle of the sensor alone.
 
-        def prepare() -> None:
-            # The frame is not lost over it: the wheel is asked for again, and awaited, before the next one.
-            with suppress(DeviceError):
-                self._optics.prepare(next_filter)
+        By all of it when `whole` is asked for, or the camera reads no parts. Raises as `expose`.
+        """
+        return self._taking.look(spec, whole=whole)
 
-        return prepare
-
-    def _set_up(self, spec: FrameSpec) -> None:
-        """Set the camera as `spec` says; what the config leaves to it is not touched until it must be."""
-        config, usual = self.config, self.spec(spec.kind)
-        asked = (spec.gain, spec.offset, spec.readout_mode)
-        given = tuple(value for value in asked if value is not None)
-        if given and asked != (usual.gain, usual.offset, usual.readout_mode):
-            self._sets_all = True
-        gain, offset, mode = config.gain, config.offset, config.readout_mode
-        if self._sets_all:
-            gain, offset = spec.gain, spec.offset
-            modes, found = self.camera.readout_modes, self.camera.readout_mode
-            mode = modes.index(spec.readout_mode) if spec.readout_mode in modes else mode or found
-        self._sensor.set_up(spec.binning, gain, offset, mode)
+    def middle_of(self, frame: Frame) -> Statistics:
+        """The levels of a frame where a look sees it."""
+        return self._taking.middle_of(frame)
 
     def roof_leaves_s(self) -> float:
         """Seconds until the roof may open, infinite while it stays shut, 0 when it is not shut."""

@@ -7,8 +7,10 @@ whoever else uses it is given way to.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from capture.alpaca.devices import Camera, CameraStates, optional
 from capture.clock import Clock
@@ -21,7 +23,8 @@ from capture.rig.camera_facts import BUSY, CameraFacts, positive, read_facts, to
 from capture.rig.exposing import Exposing
 from capture.rig.novelty import Novelty, Told, time_of
 from capture.rig.patience import Patience
-from capture.rig.settings import Readout, Settings, SomebodyElse
+from capture.rig.region import Region
+from capture.rig.settings import PartRefused, Readout, Settings, SomebodyElse
 
 __all__ = ["CameraFacts", "Exposed", "Sensor"]
 
@@ -30,13 +33,18 @@ _AFTER_OLD_IMAGE_S = 2.0
 
 @dataclass(frozen=True)
 class Exposed:
-    """One read-out exposure; `started` is UTC, `exposure_s` what the camera really exposed."""
+    """One read-out exposure of `region`; `started` is UTC, `exposure_s` what the camera really exposed."""
 
     pixels: Pixels
+    region: Region
     started: datetime
     exposure_s: float
     ccd_temperature_c: float | None
     overhead_s: float
+
+
+class _WholeImage(DeviceError):
+    """Raised when a camera that was asked for a part of the sensor sent something else."""
 
 
 class _OldImage(DeviceError):
@@ -56,6 +64,7 @@ class Sensor:
         self._settings = Settings(rig, camera, journal)
         self._exposing = Exposing(rig, camera, patience, clock, journal)
         self._others = False
+        self._reads_parts = True
         self._novelty = Novelty()
 
     @property
@@ -117,18 +126,51 @@ class Sensor:
 
         Raises Interrupted, after aborting the exposure; DeviceTimeout when no image comes; DeviceError.
         """
+        return self._expose(spec, light, self._whole(spec.binning), when_shut)
+
+    def expose_middle(self, spec: FrameSpec, *, light: bool) -> Exposed:
+        """As `expose`, but read out the middle alone, which is quicker, and be set to the whole frame again.
+
+        A camera that cannot do so is told of once and reads the whole frame.
+        """
+        whole = self._whole(spec.binning)
+        if not self._reads_parts:
+            return self._expose(spec, light, whole)
+        try:
+            self._settings.read_out(whole.middle())
+            return self._expose(spec, light, whole.middle())
+        except (DeviceRefused, PartRefused, _WholeImage) as refusal:
+            self._settings.read_out(whole)
+            exposed = self._expose(spec, light, whole)
+            # Only now it is known that the part was what it would not do.
+            self._reads_parts = False
+            self._journal.say(self._rig, "probe", f"probes read the whole frame from now on: {refusal}")
+            return exposed
+        finally:
+            # Where this fails the next frame sends it again, before anything is exposed.
+            with suppress(DeviceError):
+                self._settings.read_out(whole)
+
+    def _whole(self, binning: int) -> Region:
+        return Region.whole(self.facts.width_px // binning, self.facts.height_px // binning)
+
+    def _expose(
+        self, spec: FrameSpec, light: bool, region: Region, when_shut: Callable[[], None] | None = None
+    ) -> Exposed:
         try:
             try:
-                return self._expose_once(spec, light, when_shut)
+                return self._expose_once(spec, light, region, when_shut)
             except _OldImage as old:
                 self._journal.say(self._rig, "alarm", f"{old}. It is taken again, once.")
             self._patience.pause(_AFTER_OLD_IMAGE_S)
-            return self._expose_once(spec, light, None)
+            return self._expose_once(spec, light, region, None)
         except SomebodyElse:
             self._others = True
             raise
 
-    def _expose_once(self, spec: FrameSpec, light: bool, when_shut: Callable[[], None] | None) -> Exposed:
+    def _expose_once(
+        self, spec: FrameSpec, light: bool, region: Region, when_shut: Callable[[], None] | None
+    ) -> Exposed:
         facts = self.facts
         # Where a camera refuses 0 s, a bias is the shortest exposure that it takes.
         asked_s = facts.exposure_min_s if spec.kind is Kind.BIAS else spec.exposure_s
@@ -143,29 +185,32 @@ class Sensor:
         self._exposing.require_idle()
         self._settings.require_kept()
         started = self._clock.now()
-        overhead_s = self._exposing.until_ready(seconds, light, when_shut)
-        pixels = self._download(spec.binning)
+        read: Literal["whole", "part"] = "whole" if region == self._whole(spec.binning) else "part"
+        overhead_s = self._exposing.until_ready(seconds, light, when_shut, read)
+        pixels = self._download(spec.binning, region)
         really_s = self._require_new(pixels, started, seconds)
         return Exposed(
             pixels=pixels,
+            region=region,
             started=started,
             exposure_s=really_s,
             ccd_temperature_c=self.temperature_c(),
             overhead_s=overhead_s,
         )
 
-    def _download(self, binning: int) -> Pixels:
-        width_px, height_px = self.facts.width_px // binning, self.facts.height_px // binning
+    def _download(self, binning: int, region: Region) -> Pixels:
         try:
-            return self._camera.image(width_px, height_px)
+            return self._camera.image(region.width_px, region.height_px)
         except DeviceUnreachable:
             self._exposing.await_restart()
             raise
         except (DeviceRefused, DeviceTimeout):
             raise
-        except DeviceError:
+        except DeviceError as error:
             # An image of another size may be what somebody else has set.
-            self._settings.require_size(binning, width_px, height_px)
+            self._settings.require_size(binning, region.width_px, region.height_px)
+            if region != self._whole(binning):
+                raise _WholeImage(str(error)) from error
             raise
 
     def _told_of_last(self) -> Told:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from capture.alpaca.devices import Camera
 from capture.errors import DeviceError, DeviceRefused
 from capture.journal import Journal
 from capture.rig.camera_facts import CameraFacts, told
+from capture.rig.region import Region
 
 
 class SomebodyElse(DeviceError):
@@ -19,6 +21,10 @@ class SomebodyElse(DeviceError):
             f"{rig}: somebody else uses the camera: {sign}; end the other program, or take this rig "
             f"out of the config"
         )
+
+
+class PartRefused(DeviceError):
+    """Raised when the camera did not take the part of the sensor that it was asked to read."""
 
 
 class Readout(NamedTuple):
@@ -38,22 +44,26 @@ class Settings:
         self._camera = camera
         self._journal = journal
         self._sent: Readout | None = None
+        self._region: Region | None = None
         # What the camera said right after it was set: some say one more than they were told.
         self._kept: dict[str, int] = {}
         self._not_taken: set[str] = set()
 
     def forget(self) -> None:
         """Send them anew next time."""
-        self._sent = None
+        self._sent = self._region = None
 
     def send(self, wanted: Readout, facts: CameraFacts) -> None:
         """Set what the next frames, of the whole sensor, are read out with; nothing is sent twice."""
-        if wanted == self._sent:
-            return
         camera, binning = self._camera, wanted.binning
+        whole = Region.whole(facts.width_px // binning, facts.height_px // binning)
+        if wanted == self._sent:
+            self.read_out(whole)
+            return
+        self.forget()
         camera.BinX = binning
         camera.BinY = binning
-        self._read_whole(facts.width_px // binning, facts.height_px // binning)
+        self.read_out(whole)
         if wanted.gain is not None:
             camera.Gain = wanted.gain
         if wanted.offset is not None:
@@ -71,14 +81,33 @@ class Settings:
                 self._not_taken.add(said)
                 self._journal.say(self._rig, "alarm", f"{said}; that is held to be its way of counting")
 
-    def _read_whole(self, width_px: int, height_px: int) -> None:
-        """Ask for the whole sensor, in binned pixels. A camera without sub-frames reads nothing else."""
-        for member, value in (("StartX", 0), ("StartY", 0), ("NumX", width_px), ("NumY", height_px)):
+    def read_out(self, region: Region) -> None:
+        """Let the next frames be this part of the sensor; nothing is sent twice.
+
+        Raises DeviceRefused, and PartRefused when the camera says that it kept another.
+        """
+        if region == self._region:
+            return
+        self._region = None
+        starts = [("StartX", region.x_px), ("StartY", region.y_px)]
+        sizes = [("NumX", region.width_px), ("NumY", region.height_px)]
+        # What a driver checks at each step must fit: it shrinks before it is moved, and is moved back first.
+        wanted = sizes + starts if region.x_px or region.y_px else starts + sizes
+        for member, value in wanted:
             try:
                 setattr(self._camera, member, value)
             except DeviceRefused:
-                if told(lambda member=member: getattr(self._camera, member)) != value:  # type: ignore[misc]
+                # A camera without sub-frames need not be told what it reads anyway.
+                if told(partial(getattr, self._camera, member)) != value:
                     raise
+        for member, value in wanted:
+            found = told(partial(getattr, self._camera, member))
+            if found is not None and found != value:
+                raise PartRefused(
+                    f"{self._rig}: the camera did not take {member} {value}, it says {found}; restart its "
+                    f"driver"
+                )
+        self._region = region
 
     def require_kept(self) -> None:
         """Raise SomebodyElse when a setting is not as we left it."""

@@ -38,7 +38,7 @@ _READ = {
         CanSetCCDTemperature Connected Connecting ElectronsPerADU ExposureMax ExposureMin ExposureResolution
         FullWellCapacity Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion
         LastExposureDuration LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax
-        OffsetMin Offsets PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType
+        OffsetMin Offsets PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType StartX StartY
     """,
     "covercalibrator": "Connected Connecting CoverState InterfaceVersion",
     "dome": "CanSetAzimuth Connected Connecting InterfaceVersion ShutterStatus Slaved Slewing",
