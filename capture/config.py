@@ -310,6 +310,16 @@ class RigConfig(_Section):
         return self.model_copy(update={"cooling": self.cooling.on(night)})
 
 
+class ReservationsConfig(_Section):
+    """`[reservations]`: iCalendar files that say when rigs are promised to somebody.
+
+    `folder` is relative to the config file; a run ends `margin_s` before a reservation.
+    """
+
+    folder: Path
+    margin_s: Annotated[float, Field(ge=0, le=7200)] = 300.0
+
+
 class MastersConfig(_Section):
     """`[masters]`: how sets become masters."""
 
@@ -326,6 +336,7 @@ class Config(_Section):
     guard: GuardConfig | None = None
     rig: Annotated[tuple[RigConfig, ...], Field(min_length=1)]
     masters: MastersConfig = MastersConfig()
+    reservations: ReservationsConfig | None = None
     timeouts: TimeoutsConfig = TimeoutsConfig()
 
     @model_validator(mode="after")
@@ -413,7 +424,11 @@ def parse_config(text: str, path: Path) -> Config:
     guard = config.guard
     if guard is not None:
         guard = GuardConfig(folder=(path.parent / guard.folder.expanduser()).resolve())
-    return config.model_copy(update={"storage": storage, "guard": guard})
+    reserved = config.reservations
+    if reserved is not None:
+        folder = (path.parent / reserved.folder.expanduser()).resolve()
+        reserved = reserved.model_copy(update={"folder": folder})
+    return config.model_copy(update={"storage": storage, "guard": guard, "reservations": reserved})
 
 
 def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str) -> str:

@@ -26,14 +26,25 @@ class DarkWatch:
         self._since: datetime | None = None
 
     @property
-    def probe_takes_s(self) -> float:
-        """What a probe and its bias take; 0 where the config wants none."""
-        exposure_s = self._spec.exposure_s
-        return exposure_s + 2 * (self._rig.readout_s + 1.0) if exposure_s else 0.0
+    def takes_s(self) -> float:
+        """What the probe before the next frame, if one is due, and the one after it take, in seconds."""
+        if not self._spec.exposure_s:
+            return 0.0
+        a_probe_s = self._spec.exposure_s + 2 * (self._rig.readout_s + 1.0)
+        # The first look of all may take two.
+        return a_probe_s * (3 if self._probed_at is None else 2 if self._is_due() else 1)
 
     def probe_if_due(self) -> Generator[Frame]:
         """A probe when the last one was half an hour ago, or none was taken yet."""
-        if self._probed_at is None or self._rig.clock.monotonic() - self._probed_at >= _EVERY_S:
+        if self._is_due():
+            yield from self.probe()
+
+    def _is_due(self) -> bool:
+        return self._probed_at is None or self._rig.clock.monotonic() - self._probed_at >= _EVERY_S
+
+    def probe_after(self) -> Generator[Frame]:
+        """The last probe, when there was a first."""
+        if self._probed_at is not None:
             yield from self.probe()
 
     def probe(self) -> Generator[Frame]:

@@ -24,15 +24,15 @@ def darks(rig: Rig, job: Job) -> Generator[Frame, None, str]:
         for want in job.wants:
             for _ in range(want.count):
                 # A frame counts on the probe after it, which needs its time too.
-                needs_s = want.spec.exposure_s + rig.readout_s + _MARGIN_S + 2 * watch.probe_takes_s
+                needs_s = want.spec.exposure_s + rig.readout_s + _MARGIN_S + watch.takes_s
                 if needs_s > rig.roof_leaves_s():
-                    yield from watch.probe()
+                    yield from watch.probe_after()
                     raise Preempted(f"{rig.name}: the roof opens too soon for {want.spec}")
                 if needs_s > (job.window.end - rig.clock.now()).total_seconds():
-                    yield from watch.probe()
+                    yield from watch.probe_after()
                     return f"no time is left for {want.spec}"
                 yield from watch.probe_if_due()
                 rig.keep_cold()
                 yield from watch.look(rig.expose(want.spec))
-        yield from watch.probe()
+        yield from watch.probe_after()
     return "complete"

@@ -15,6 +15,7 @@ from capture.guard.remote import guarded_from_afar
 from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.library.masters import build_masters
+from capture.night.reservations import NoReservations, Reservations
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
 from capture.night.writer import Writer
@@ -47,6 +48,7 @@ class Farm:
         writer: Writer,
         clock: Clock,
         journal: Journal,
+        reservations: NoReservations | None = None,
     ) -> None:
         site = config.site.site()
         self.config = config
@@ -56,7 +58,10 @@ class Farm:
         self.journal = journal
         self.clock = clock
         self.rigs = {rig.name: Rig(rig, site, guard, clock, journal, config.timeouts) for rig in config.rig}
-        self.runners = {name: Runner(rig, archive, writer, clock, journal) for name, rig in self.rigs.items()}
+        self.runners = {
+            name: Runner(rig, archive, writer, clock, journal, reservations)
+            for name, rig in self.rigs.items()
+        }
         self._patience = Patience("nightcal", clock)
 
     def stop(self, reason: str) -> None:
@@ -116,6 +121,10 @@ def open_farm(
     under_the_roof = config.rig
     if rigs:
         config = config.model_copy(update={"rig": tuple(config.rig_named(name) for name in rigs)})
+    reservations = None
+    if config.reservations is not None:
+        names, zone = [rig.name for rig in under_the_roof], config.site.time_zone
+        reservations = Reservations(config.reservations, names, zone, clock, journal)
     with ExitStack() as stack:
         archive = Archive(config.storage.folder, config.site.site(), clock)
         stack.callback(archive.close)
@@ -133,7 +142,7 @@ def open_farm(
         journal.listen(writer.note)
         writer.start()
         stack.callback(writer.close)
-        farm = Farm(config, guard, archive, writer, clock, journal)
+        farm = Farm(config, guard, archive, writer, clock, journal, reservations)
         for rig in farm.rigs.values():
             stack.callback(rig.disconnect)
         yield farm

@@ -87,6 +87,11 @@ class RigNight:
 
     def _step(self) -> bool:
         """Do, or wait for, the next thing; False when the night holds nothing more."""
+        reserved = self._runner.reservations.now(self._rig.name)
+        if reserved is not None:
+            self._journal.say(self._rig.name, "waiting", f"reserved ({reserved.what})")
+            self._wait_until(reserved.end)
+            return True
         plan, now = self.plan(), self._clock.now()
         put_off = now < self._no_darks_before
         passed = self._finished | {b.key for b in plan.blocks if b.needs_dark and put_off}
@@ -128,7 +133,11 @@ class RigNight:
         if block.needs_dark:
             left = [b for b in self.plan().blocks if b.key == block.key]
             gained = not left or left[0].frames < block.frames
-            if complete and not gained:
+            begins = self._runner.reservations.begins(self._rig.name)
+            if complete and not gained and begins is not None and begins < block.window.end:
+                # There was no time for it before the reservation; there may be after it.
+                self._wait_until(begins)
+            elif complete and not gained:
                 self._finished.add(block.key)
                 self._journal.say(
                     self._rig.name, "alarm", f"{block.sequence} gained no good frame; left for now"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
 from capture.clock import Clock
-from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Stopped
+from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Preempted, Stopped
 from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.dark_model import dark_model_of
 from capture.night.learning import bias_level_adu, history_of
 from capture.night.plan import Block
+from capture.night.reservations import NoReservations
 from capture.night.shapes import shapes_of
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
@@ -74,8 +75,17 @@ def find_sequence(name: str) -> Sequence:
 class Runner:
     """Runs jobs on one rig."""
 
-    def __init__(self, rig: Rig, archive: Archive, writer: Writer, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        archive: Archive,
+        writer: Writer,
+        clock: Clock,
+        journal: Journal,
+        reservations: NoReservations | None = None,
+    ) -> None:
         self.rig = rig
+        self.reservations = reservations or NoReservations()
         self.archive = archive
         self._writer = writer
         self._clock = clock
@@ -107,8 +117,11 @@ class Runner:
     def run(self, job: Job) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.
 
+        It ends in time before a reservation, also one that is made while it runs.
+
         An Unsafe or Preempted ends the run with its reason. Raises Stopped, DeviceError, StoreError.
         """
+        job = self._before_reservation(job)
         name, total = self.rig.name, sum(want.count for want in job.wants)
         sequence = find_sequence(job.sequence)
         run = self.archive.catalogue.open_run(name, job.sequence, job.night, self._clock.now())
@@ -117,7 +130,10 @@ class Runner:
         frames, text = 0, "failed"
         self.progress = self._progress(job, 0)
         try:
-            with closing(sequence(self.rig, job)) as yielded:
+            with (
+                self.rig.patience.provided(self._require_unreserved),
+                closing(sequence(self.rig, job)) as yielded,
+            ):
                 while True:
                     try:
                         frame = next(yielded)
@@ -139,6 +155,17 @@ class Runner:
         finally:
             self.progress = None
             self._end(run, job, frames, text)
+
+    def _before_reservation(self, job: Job) -> Job:
+        begins = self.reservations.begins(self.rig.name)
+        if begins is None or begins >= job.window.end:
+            return job
+        return replace(job, window=Window(job.window.start, max(begins, job.window.start)))
+
+    def _require_unreserved(self) -> None:
+        reserved = self.reservations.now(self.rig.name)
+        if reserved is not None:
+            raise Preempted(f"{self.rig.name}: reserved from {reserved.start:%H:%M} UTC ({reserved.what})")
 
     def _set_aside(self, leak: LightLeak) -> None:
         """Let nothing count that this rig has taken in the dark since the last good probe, and tell it."""
