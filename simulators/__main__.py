@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -11,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 
-from capture.clock import SystemClock
+from capture.clock import ADDRESS_VARIABLE, Clock, SystemClock, clock_of_this_process
+from capture.errors import ClockError
 from simulators.demo import demo_settings
 from simulators.discovery import DISCOVERY_PORT, Responder
 from simulators.faults import Fault, read_faults
@@ -49,7 +51,9 @@ def _faults(name: str) -> list[Fault]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m simulators", description="Serve a simulated observatory over ASCOM Alpaca."
+        prog="python -m simulators",
+        description="Serve a simulated observatory over ASCOM Alpaca.",
+        epilog=f"{ADDRESS_VARIABLE}=HOST:PORT: live by that simulated clock; --rate and --start then count not.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=11_111, help="0 takes a free one (default %(default)s)")
@@ -65,13 +69,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _clock(options: argparse.Namespace) -> Clock:
+    """The simulated clock that the environment names, else the machine's. Raises ClockError."""
+    if os.environ.get(ADDRESS_VARIABLE):
+        return clock_of_this_process()
+    return SystemClock(rate=options.rate, start=options.start)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit status, 2 for bad input."""
     options = _parser().parse_args(arguments)
     if options.seed < 0 or not 16 <= options.size <= 10_000 or not 0 <= options.port <= 65_535:
         print("--seed must not be negative, --size be 16 to 10000, --port 0 to 65535.", file=sys.stderr)
         return 2
-    clock = SystemClock(rate=options.rate, start=options.start)
+    try:
+        clock = _clock(options)
+    except ClockError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 2
     # The night's script hangs on the local noon before now, so that any start sees the demo's weather.
     night = (clock.now() + _LOCAL - timedelta(hours=12)).date()
     demo = demo_settings(options.seed, options.size, options.size, night)
@@ -93,9 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return 2
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda number, _: signals.put(number))
-        print(
-            f"Alpaca server on {server.address}, {clock.now():%Y-%m-%d %H:%M:%S} UTC, rate {options.rate:g}"
-        )
+        pace = "simulated time" if clock.jumps else f"rate {options.rate:g}"
+        print(f"Alpaca server on {server.address}, {clock.now():%Y-%m-%d %H:%M:%S} UTC, {pace}")
         for device in observatory.devices.values():
             print(f"  {device.address:22} {device.name}")
         for fault in observatory.faults.list():

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from capture.clock import ADDRESS_VARIABLE, SimulatedClock, serve_clock
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @contextmanager
@@ -62,6 +68,34 @@ def test_it_serves_and_ends_cleanly(tmp_path: Path) -> None:
     assert "camera/0" in rest
     assert "fault: http_500 at dome/0 slewing" in rest
     assert rest.endswith("ended\n")
+
+
+def test_it_lives_by_the_simulated_clock_that_its_environment_names() -> None:
+    clock = SimulatedClock(datetime(2026, 11, 22, 0, 0, tzinfo=UTC))
+    command = [sys.executable, "-m", "simulators", "--port", "0", "--size", "64"]
+
+    def ask(address: str) -> str:
+        connection = http.client.HTTPConnection(address, timeout=20)
+        connection.request("GET", "/api/v1/telescope/0/utcdate")
+        value: str = json.loads(connection.getresponse().read())["Value"]
+        connection.close()
+        return value
+
+    with serve_clock(clock) as server:
+        environment = os.environ | {ADDRESS_VARIABLE: server.address}
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process,
+            ending(process),
+        ):
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[3].rstrip(",")
+            connection = http.client.HTTPConnection(address, timeout=20)
+            connection.request("PUT", "/api/v1/telescope/0/connected", "Connected=True", FORM)
+            connection.getresponse().read()
+            connection.close()
+            assert ask(address).startswith("2026-11-22T00:00:00")
+            clock.run(lambda: clock.sleep(3600))
+            assert ask(address).startswith("2026-11-22T01:00:00")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""`nightcal guard` as a process: small, whole or not at all, and asked from the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from capture.clock import SystemClock
+from simulators import Observatory, Server, demo_settings, serve
+from tests.capture.cli.command import CONFIG, NOBODY, ROOF, Ended, Nightcal, as_process, write_config
+
+GUARD = "\n[guard]\n"
+BIG = ["numpy", "astropy", "sqlalchemy", "PIL", "jinja2", "apscheduler", "rich", "typer", "simulators"]
+
+
+def without(line: str) -> str:
+    return CONFIG + ROOF.replace(line, "") + GUARD
+
+
+def test_its_process_imports_no_database_no_image_and_no_web() -> None:
+    script = f"import sys, capture.guard.process; print([m for m in {BIG} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (CONFIG + GUARD, "[guard] needs a [roof] to guard"),
+        (CONFIG + ROOF, "has no section [guard]"),
+        (CONFIG, "has no section [roof]"),
+        (without('mode = "operate"'), "[roof] lacks the key 'mode'"),
+        (without('if_park_fails = "stay_open"'), "[roof] lacks the key 'if_park_fails'"),
+        (without('safety_monitors = ["{server}/0"]'), "[roof] lacks the key 'safety_monitors'"),
+        (without('"{server}/0"]').replace("safety_monitors = [", "safety_monitors = []"), "safety_monitors"),
+    ],
+)
+def test_a_config_that_is_not_whole_is_refused_in_one_sentence(
+    tmp_path: Path, text: str, wanted: str
+) -> None:
+    path = write_config(tmp_path, text=text)
+    ended = ended_of(["--config", str(path)])
+    assert ended.status == 2
+    assert wanted in ended.sentence()
+
+
+def test_a_roof_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    path = write_config(tmp_path, text=CONFIG + ROOF + GUARD)
+    ended = ended_of(["--config", str(path)])
+    assert ended.status == 3
+    assert NOBODY in ended.sentence()
+
+
+def ended_of(arguments: list[str]) -> Ended:
+    command = [sys.executable, "-m", "capture.guard", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def live() -> Iterator[Server]:
+    """An observatory at noon in real time."""
+    with serve(Observatory(SystemClock(), demo_settings(1, 64, 64))) as server:
+        yield server
+
+
+@contextmanager
+def guarding(folder: Path, server: Server) -> Iterator[subprocess.Popen[str]]:
+    """`nightcal guard` at work, its door open."""
+    write_config(folder, server.address, CONFIG + ROOF + GUARD)
+    command = as_process("guard", "--json")
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            while "guarding the roof" not in process.stdout.readline():
+                assert process.poll() is None
+            yield process
+        finally:
+            process.kill()
+
+
+def test_people_ask_it_from_the_command_line(tmp_path: Path, live: Server, nightcal: Nightcal) -> None:
+    with guarding(tmp_path, live) as process:
+        assert nightcal("guard", "reset").out == "the roof has no fault\n"
+        held = nightcal("roof", "hold", "--until", "05:30")
+        assert (held.status, held.out[:10]) == (0, "held until")
+        said = nightcal("guard", "status").out
+        assert "held open for: observers (" in said
+        assert nightcal("roof", "release").out == "released\n"
+        assert "held open for: nobody" in nightcal("guard", "status").out
+        for wrong in ("tomorrow", "2020-01-01T05:30"):
+            refused = nightcal("roof", "hold", "--until", wrong)
+            assert refused.status == 2
+            assert wrong in refused.sentence()
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(60) == 0
+        assert time.monotonic() - began < 60
+    away = nightcal("guard", "status")
+    assert away.status == 1
+    assert "is `nightcal guard` up?" in away.sentence()
+
+
+def test_without_a_guard_section_there_is_nobody_to_ask(tmp_path: Path, nightcal: Nightcal) -> None:
+    write_config(tmp_path)
+    for command in (["guard", "status"], ["guard", "reset"], ["roof", "release"]):
+        ended = nightcal(*command)
+        assert ended.status == 2
+        assert "has no section [guard]" in ended.sentence()
