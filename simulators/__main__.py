@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulators",
         description="Serve a simulated observatory over ASCOM Alpaca.",
-        epilog=f"{ADDRESS_VARIABLE}=HOST:PORT: live by that simulated clock; --rate and --start then count not.",
+        epilog=f"{ADDRESS_VARIABLE}=HOST:PORT: live by that simulated clock, whatever --rate and --start.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=11_111, help="0 takes a free one (default %(default)s)")

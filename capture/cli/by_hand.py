@@ -22,7 +22,7 @@ from capture.cli.options import (
     next_twilight,
     with_farm,
 )
-from capture.clock import SystemClock
+from capture.clock import clock_of_this_process
 from capture.config import Config, RigConfig, load_config
 from capture.errors import BadInput, DeviceError
 from capture.frame import Kind
@@ -148,7 +148,7 @@ def _run_by_hand(
     """
     rigs = tuple(rig if other.name == rig.name else other for other in settings.rig)
     settings = settings.model_copy(update={"rig": rigs})
-    clock = SystemClock()
+    clock = clock_of_this_process()
     journal = Journal(clock)
     journal.listen(journal_printer(as_json=as_json))
 

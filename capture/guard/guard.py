@@ -46,6 +46,7 @@ class Guard:
         self._clock = clock
         self._journal = journal
         self._wake = clock.signal()
+        self.ended = clock.signal()
         self._desk = Desk(clock, journal, self._wake)
         self._holders: tuple[str, ...] = ()
         self._safe_since: float | None = None
@@ -106,6 +107,7 @@ class Guard:
                 spent_s = self._clock.monotonic() - begun
                 self._wake.wait(max(0.1, self._period_s() - spent_s))
         finally:
+            self.ended.set()
             self._parking.close()
             self._safety.close()
 

@@ -20,6 +20,7 @@ from capture.guard.guard import Guard
 from capture.guard.wiring import guarding
 from capture.journal import Entry, Journal
 
+_LOOKS_EVERY_S = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,7 +66,9 @@ def guard_roof(config: Config, clock: Clock, printer: Callable[[Entry], None]) -
             with Door(guard, section.folder, journal):
                 journal.say("roof", "guard", f"guarding the roof at {roof.dome}, mode {roof.mode}")
                 _tell_of_latched(guard, journal)
-                over.wait()
+                # A guard that has died leaves its process, too: whoever started that sees it and starts another.
+                while not (over.is_set() or guard.ended.is_set()):
+                    over.wait(_LOOKS_EVERY_S)
             journal.say("roof", "guard", "the guard ends; it shuts the roof first where it is ours")
 
     with _on_signal(over.set):
