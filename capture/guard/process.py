@@ -66,7 +66,7 @@ def guard_roof(config: Config, clock: Clock, printer: Callable[[Entry], None]) -
             with Door(guard, section.folder, journal):
                 journal.say("roof", "guard", f"guarding the roof at {roof.dome}, mode {roof.mode}")
                 _tell_of_latched(guard, journal)
-                # A guard that has died leaves its process, too: whoever started that sees it and starts another.
+                # A guard that has died ends its process: whoever started that sees it and starts another.
                 while not (over.is_set() or guard.ended.is_set()):
                     over.wait(_LOOKS_EVERY_S)
             journal.say("roof", "guard", "the guard ends; it shuts the roof first where it is ours")

@@ -24,6 +24,13 @@ def test_a_short_demo_takes_a_whole_night_and_every_master_agrees_with_the_truth
     assert len(list((tmp_path / "night" / "masters").rglob("*.fits"))) == 18
 
 
+def test_a_demo_in_three_processes_is_the_same_night(nightcal: Nightcal, tmp_path: Path) -> None:
+    ended = nightcal("demo", "--short", "--size", "64", "--folder", "night", "--processes", "3")
+    assert ended.status == 0
+    assert "18 masters of 18 sets, 18 verified" in ended.out
+    assert "opening the roof for T1" in (tmp_path / "night" / "guard.log").read_text()
+
+
 def test_a_demo_whose_masters_are_not_the_truth_ends_with_status_1(
     nightcal: Nightcal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
