@@ -58,6 +58,7 @@ class Measurement:
     `started` is when the shutter opened, `exposure_s` what was asked of it, `level_adu` the median above
     bias, `saturated_fraction` the part of the pixels at the ceiling. `counted` is whether the frame was
     kept as good; None leaves that to the controller: it was an Expose, in band, and not saturated.
+    `sigma_ln` is how far the level may be off besides, as that of a subframe is: a deviation of its ln.
     """
 
     filter: str
@@ -66,6 +67,7 @@ class Measurement:
     level_adu: float
     saturated_fraction: float
     counted: bool | None = None
+    sigma_ln: float = 0.0
 
 
 @dataclass(frozen=True)

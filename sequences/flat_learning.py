@@ -13,8 +13,9 @@ from sequences.flat_actions import FlatSettings, Measurement
 from sequences.sky_model import SkyModel, SkyPrior, Throughput
 from sequences.sun_track import SunTrack
 
-# Two nights differ by a third in ln for their zero points, and by more in haze.
-_NIGHT_SIGMA = 0.5
+# Two nights differ by a third in ln for their zero points, and by more in haze; a dawn is much like its dusk.
+_NIGHT_SIGMA, _SAME_NIGHT_SIGMA = 0.5, 0.25
+_ONE_NIGHT = timedelta(hours=18)
 # Tonight's slope is much like the last one's, but not its weather.
 _SLOPE_SIGMA = 0.1
 # Dust gathers, filters are cleaned: a throughput is trusted to this, and to this more for each month.
@@ -59,10 +60,12 @@ def model_from(
         shutter_s, sigma_s = settings.shutter_error_s, _SHUTTER_PART * settings.min_exposure_s
     prior = SkyPrior(shutter_error_s=shutter_s, shutter_sigma_s=sigma_s)
     if learned.level_ln is not None:
+        newest = max(one.seen for one in learned.filters.values())
+        same_night = start - newest < _ONE_NIGHT and not sun.is_setting(start.timestamp())
         prior = replace(
             prior,
             level_ln=learned.level_ln,
-            level_sigma=_NIGHT_SIGMA,
+            level_sigma=_SAME_NIGHT_SIGMA if same_night else _NIGHT_SIGMA,
             slope=learned.slope,
             slope_sigma=_SLOPE_SIGMA,
         )
@@ -105,7 +108,7 @@ def take_in(model: SkyModel, measurement: Measurement, settings: FlatSettings) -
     elif m.level_adu < FAINTEST_ADU:
         model.learn_bound(*frame, FAINTEST_ADU, brighter=False)
     else:
-        model.learn(*frame, m.level_adu)
+        model.learn(*frame, m.level_adu, m.sigma_ln)
 
 
 def learned_from(

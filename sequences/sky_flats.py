@@ -23,6 +23,7 @@ from sequences.flat_controller import (
 )
 from sequences.job import Job
 from sequences.no_light import NoLight
+from sequences.part_scale import PartScale
 
 
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
@@ -36,7 +37,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     counts = {name: want.count for name, want in wants.items()}
     learned = learned_from(job.history, rig.site.sun_altitude_deg, settings)
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg, learned)
-    acceptance = Acceptance(settings, bias_adu, job.shapes)
+    acceptance, scale = Acceptance(settings, bias_adu, job.shapes), PartScale(job.shapes)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
         following: Action | None = None
@@ -56,34 +57,57 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 last = None
                 continue
             spec = _spec_of(wants[action.filter].spec, action, rig)
-            frame = rig.expose(spec, _surely_next(controller, action, rig))
-            if isinstance(action, Expose):
+            if isinstance(action, Probe):
+                seen = _looked(rig, spec, bias_adu, scale)
+                controller.observe(seen)
+                level = f"{seen.level_adu:.0f} ADU in {seen.exposure_s:.2f} s"
+                rig.journal.say(rig.name, "probe", f"probe {action.filter}: {level}")
+            else:
+                frame = rig.expose(spec, _surely_next(controller, action, rig))
                 belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
                 spot = rig.mount.flat_spot() if rig.mount else None
                 judged = acceptance.judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
-                frame = judged.frame
+                last = frame = judged.frame
                 if judged.alarm:
                     rig.journal.say(rig.name, "alarm", judged.alarm)
-            level_adu = frame.statistics.median_adu - bias_adu
-            controller.observe(
-                Measurement(
-                    filter=action.filter,
-                    exposure_s=frame.facts.exposure_s,
-                    started=frame.facts.started,
-                    level_adu=level_adu,
-                    saturated_fraction=frame.statistics.saturated_fraction,
-                    counted=isinstance(action, Expose) and frame.verdict.good,
-                )
-            )
-            last = frame
-            if isinstance(action, Probe):
-                seen = f"{level_adu:.0f} ADU in {action.exposure_s:.2f} s"
-                rig.journal.say(rig.name, "probe", f"probe {action.filter}: {seen}")
-            else:
+                seen = _measured(frame, bias_adu)
+                scale.learn(seen, rig.middle_of(frame).median_adu - bias_adu)
+                controller.observe(seen)
                 following = controller.next(rig.clock.now())
                 yield replace(frame, then=_in_words(following))
-            if no_light.see(level_adu, frame.facts.exposure_s, frame.facts.sun_altitude_deg):
+            sun_altitude_deg = rig.site.sun_altitude_deg(seen.started)
+            if no_light.see(seen.level_adu, seen.exposure_s, sun_altitude_deg):
                 return _ended(rig, no_light, "it is not waited for")
+
+
+def _looked(rig: Rig, spec: FrameSpec, bias_adu: float, scale: PartScale) -> Measurement:
+    """A probe: of the middle of the frame, once it is known what that tells of all of it."""
+    name = spec.filter or ""
+    known = scale.of(name)
+    look = rig.look(spec, whole=known is None)
+    of_all = Measurement(
+        filter=name,
+        exposure_s=look.exposure_s,
+        started=look.started,
+        level_adu=look.levels.median_adu - bias_adu,
+        saturated_fraction=look.levels.saturated_fraction,
+        counted=False,
+    )
+    if known is not None and not look.is_whole:
+        return replace(of_all, level_adu=of_all.level_adu / known.ratio, sigma_ln=known.sigma)
+    scale.learn(of_all, look.middle.median_adu - bias_adu)
+    return of_all
+
+
+def _measured(frame: Frame, bias_adu: float) -> Measurement:
+    return Measurement(
+        filter=frame.spec.filter or "",
+        exposure_s=frame.facts.exposure_s,
+        started=frame.facts.started,
+        level_adu=frame.statistics.median_adu - bias_adu,
+        saturated_fraction=frame.statistics.saturated_fraction,
+        counted=frame.verdict.good,
+    )
 
 
 def _in_words(action: Action) -> str:

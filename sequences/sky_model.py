@@ -124,9 +124,11 @@ class SkyModel:
         state, row, offset = self._exposed(state, filter_name, opened_s, exposure_s)
         return believed(state, row, offset)
 
-    def learn(self, filter_name: str, opened_s: float, exposure_s: float, level_adu: float) -> None:
-        """Take in a frame's level."""
-        noise = _MEASURED_TO**2 + (_MEASURED_TO_ADU / level_adu) ** 2
+    def learn(
+        self, filter_name: str, opened_s: float, exposure_s: float, level_adu: float, sigma_ln: float = 0.0
+    ) -> None:
+        """Take in a frame's level, whose ln may be off by `sigma_ln` beside what any frame's may."""
+        noise = _MEASURED_TO**2 + sigma_ln**2 + (_MEASURED_TO_ADU / level_adu) ** 2
         state, row, offset = self._exposed(self._state, filter_name, opened_s, exposure_s)
         self._state = measured(state, row, offset, log(level_adu), noise)
 

@@ -73,7 +73,7 @@ class Comparison:
 
 def compare(spec: TwilightSpec, configuration: Configuration) -> Comparison:
     """Play a twilight as plain calls and over Alpaca, with the same camera."""
-    camera = replace(spec.camera, download_jitter_s=0.0, wheel_s=_WHEEL_S, probe_fraction=1.0)
+    camera = replace(spec.camera, download_jitter_s=0.0, wheel_s=_WHEEL_S)
     twilight, quotas = Twilight(replace(spec, camera=camera)), configuration.quotas
     pure = score(drive(Ours(twilight, quotas), twilight, quotas), twilight, quotas)
     rows = play_whole(twilight, quotas)

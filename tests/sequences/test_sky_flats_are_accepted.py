@@ -56,6 +56,7 @@ def flats(
     shapes: dict[str, FlatShape] | None = None,
     history: tuple[Measurement, ...] = (),
     meanwhile: Callable[[Rig], object] = lambda _: None,
+    others: tuple[str, ...] = (),
 ) -> list[Frame]:
     """What a run of half an hour from now yields."""
 
@@ -63,9 +64,9 @@ def flats(
         with bench.rig() as rig:
             now = bench.clock.now()
             window = Window(now, now + timedelta(minutes=30))
-            want = Want(rig.spec(Kind.FLAT, 0.0, filter_name), count)
+            wants = tuple(Want(rig.spec(Kind.FLAT, 0.0, name), count) for name in (filter_name, *others))
             meanwhile(rig)
-            job = Job("sky_flats", "T1", now.date(), window, (want,), 500.0, history, shapes or {})
+            job = Job("sky_flats", "T1", now.date(), window, wants, 500.0, history, shapes or {})
             return list(sky_flats(rig, job))
 
     return bench.clock.run(main)
@@ -195,3 +196,43 @@ def test_a_gradient_that_the_last_master_had_not_is_refused_until_three_agree(
     tilted = shape_of(light * (1 + 0.03 * (light.cumsum(axis=1) / light.sum(axis=1, keepdims=True) - 0.5)))
     assert tilted is not None
     assert gates(flats(bench, 4, shapes={"R": tilted})) == ["gradient", "gradient", "", "", "", ""]
+
+
+def exposed_px(bench: RigBench) -> list[int]:
+    """How wide what was exposed was read out, in order."""
+    wide, read = 0, []
+    for command in bench.commands("numx", "startexposure"):
+        wide = int(command.parameters.get("NumX", wide))
+        if command.member == "startexposure":
+            read.append(wide)
+    return read
+
+
+def strange_filters(settings: ObservatorySettings) -> ObservatorySettings:
+    """Three filters whose names say nothing, so that each is looked at."""
+    names = zip(settings.rigs[0].filters, "XYZ", strict=False)
+    strange = tuple(replace(one, name=name) for one, name in names)
+    return replace(settings, rigs=(replace(settings.rigs[0], filters=strange), settings.rigs[1]))
+
+
+class TestProbes:
+    @pytest.mark.parametrize("settings", [strange_filters], indirect=True)
+    def test_read_the_middle_alone_once_a_whole_frame_told_what_that_is_worth(self, bench: RigBench) -> None:
+        first = flats(bench, 2, "X", others=("Y", "Z"))
+        read_px = exposed_px(bench)
+        assert read_px[0] == 192, "nothing is known yet"
+        assert read_px[1:3] == [48, 48]
+        assert read_px.count(192) == 1 + len(first)
+        assert {frame.pixels.shape for frame in first} == {(128, 192)}
+
+    def test_are_worth_as_much_as_whole_frames_from_the_first_on_where_there_is_a_master(
+        self, bench: RigBench
+    ) -> None:
+        shape = shape_of(flats(bench, 1)[0].pixels, 500.0)
+        assert shape is not None
+        before = len(exposed_px(bench))
+        frames = flats(bench, 2, shapes={"R": shape})
+        read_px = exposed_px(bench)[before:]
+        assert read_px[0] == 48
+        assert read_px.count(192) == len(frames) == 2
+        assert abs(frames[0].gates["level_percent"]) < 3

@@ -107,3 +107,10 @@ def test_frames_of_different_exposures_show_the_shutter_s_error() -> None:
         rate = exp(8.0 + float(shape(middle_deg)))
         model.learn("V", START_S + 40 * number, exposure_s, rate * (exposure_s + 0.05))
     assert model.shutter_error_s == pytest.approx(0.05, abs=0.02)
+
+
+def test_a_level_that_may_be_off_teaches_less() -> None:
+    exact, rough = sky_model("V"), sky_model("V")
+    for model, sigma_ln in ((exact, 0.0), (rough, 0.3)):
+        model.learn("V", START_S, 2.0, 8000.0, sigma_ln)
+    assert rough.log_rate("V", START_S + 2).sigma > 3 * exact.log_rate("V", START_S + 2).sigma
