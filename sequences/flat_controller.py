@@ -34,7 +34,7 @@ _UNKNOWN = 1.0
 _DOUBTS = 2.0
 _SOON_S = 0.5
 # A throughput less sure than this is worth a look in idle time.
-_STRANGE, _READABLE = 0.1, 0.3
+_STRANGE, _READABLE = 0.2, 0.3
 
 
 class FlatController:
