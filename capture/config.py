@@ -270,6 +270,25 @@ class DarksConfig(_Section):
     by_day: bool = False
 
 
+class PanelConfig(_Section):
+    """`[rig.panel]`: flats by the panel, of these filters instead of by the sky; of all when empty."""
+
+    filters: tuple[Name, ...] = ()
+    min_exposure_s: PositiveSeconds = 0.5
+    max_exposure_s: PositiveSeconds = 60.0
+    max_brightness: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PanelConfig:
+        if self.min_exposure_s >= self.max_exposure_s:
+            raise ValueError("min_exposure_s must be below max_exposure_s")
+        return self
+
+    def lights(self, filter_name: str | None) -> bool:
+        """Whether flats of this filter are the panel's."""
+        return not self.filters or filter_name in self.filters
+
+
 class RigConfig(_Section):
     """`[[rig]]`: devices that observe together. What is left out is not there."""
 
@@ -290,6 +309,7 @@ class RigConfig(_Section):
     flats: FlatsConfig = FlatsConfig()
     bias: BiasConfig = BiasConfig()
     darks: DarksConfig = DarksConfig()
+    panel: PanelConfig | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> RigConfig:
@@ -297,9 +317,15 @@ class RigConfig(_Section):
             (self.focus, self.focuser, "focuser"),
             (self.flats.rotator_deg, self.rotator, "rotator"),
             (self.dome, self.telescope, "telescope"),
+            (self.panel, self.cover_calibrator, "cover_calibrator"),
         ):
             if given is not None and needs is None:
-                what = {"focuser": "focus", "rotator": "flats.rotator_deg", "telescope": "dome"}[key]
+                what = {
+                    "focuser": "focus",
+                    "rotator": "flats.rotator_deg",
+                    "telescope": "dome",
+                    "cover_calibrator": "panel",
+                }[key]
                 raise ValueError(f"{what} needs the key {key}")
         return self
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from alpaca.camera import Camera as AlpycaCamera
 from alpaca.camera import CameraStates, SensorType
+from alpaca.covercalibrator import CalibratorStatus, CoverStatus
 from alpaca.covercalibrator import CoverCalibrator as AlpycaCoverCalibrator
-from alpaca.covercalibrator import CoverStatus
 from alpaca.dome import Dome as AlpycaDome
 from alpaca.dome import ShutterState
 from alpaca.filterwheel import FilterWheel as AlpycaFilterWheel
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from capture.frame import Pixels
 
 __all__ = [
+    "CalibratorStatus",
     "Camera",
     "CameraStates",
     "CoverCalibrator",

@@ -133,6 +133,38 @@ def run_darks(
     _run_by_hand(settings, chosen, jobs, as_json=as_json)
 
 
+@run_app.command("panel-flats")
+def run_panel_flats(
+    named: RigArgument = "",
+    config: ConfigOption = CONFIG,
+    rig: RigOption = "",
+    filters: Annotated[str, typer.Option(help="Names separated by commas; all if left out.")] = "",
+    count: CountOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take flats by the panel behind the shut cover, under a shut roof."""
+    settings = load_config(config)
+    chosen = _rig(settings, named, rig)
+    names = tuple(name.strip() for name in filters.split(",") if name.strip())
+    if names:
+        chosen = chosen.model_copy(update={"flats": chosen.flats.model_copy(update={"filters": names})})
+
+    def jobs(farm: Farm) -> list[Job]:
+        here = farm.rigs[chosen.name]
+        wants = tuple(
+            Want(here.spec(Kind.FLAT, 0.0, name).set_key(), count or chosen.flats.count)
+            for name in chosen_filters(chosen, here.filters)
+            if names or chosen.panel is None or chosen.panel.lights(name)
+        )
+        if not wants:
+            raise BadInput(f"[rig.panel] of {chosen.name} names none of its filters; mend it or use --filters")
+        now = farm.clock.now()
+        window, night = Window(now, now + _UNATTENDED), farm.site.night_of(now)
+        return [farm.runners[chosen.name].job_of("panel_flats", window, wants, night)]
+
+    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+
+
 def _dark_job(farm: Farm, rig: RigConfig, sequence: str, wants: tuple[Want, ...]) -> Job:
     now = farm.clock.now()
     runner, window = farm.runners[rig.name], Window(now, now + _UNATTENDED)

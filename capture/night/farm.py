@@ -19,6 +19,7 @@ from capture.night.reservations import NoReservations, Reservations
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
 from capture.night.writer import Writer
+from capture.rig.interlock import Interlock
 from capture.rig.patience import Patience
 from capture.rig.rig import Rig
 from capture.store.archive import Archive
@@ -57,7 +58,10 @@ class Farm:
         self.archive = archive
         self.journal = journal
         self.clock = clock
-        self.rigs = {rig.name: Rig(rig, site, guard, clock, journal, config.timeouts) for rig in config.rig}
+        interlock = Interlock()
+        self.rigs = {
+            rig.name: Rig(rig, site, guard, clock, journal, config.timeouts, interlock) for rig in config.rig
+        }
         self.runners = {
             name: Runner(rig, archive, writer, clock, journal, reservations)
             for name, rig in self.rigs.items()

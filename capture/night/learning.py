@@ -83,7 +83,8 @@ def history_of(catalogue: Catalogue, rig: str, spec: FrameSpec, now: datetime) -
     if bias_adu is None:
         return History((), 0.0)
     rows = catalogue.frames(rig=rig, kind=Kind.FLAT, since=now - _HISTORY, valid=True)
-    mine = [row for row in rows if _setup(row.spec) == _setup(spec)]
+    # Under a shut roof they are a panel's.
+    mine = [row for row in rows if _setup(row.spec) == _setup(spec) and not row.facts.roof_shut]
     # Another camera may have come under the same name and settings.
     frames = [row for row in mine if row.facts.camera == mine[-1].facts.camera]
     return History(tuple(frames[-_MOST_FRAMES:]), bias_adu)

@@ -39,7 +39,7 @@ class Block:
     @property
     def needs_dark(self) -> bool:
         """Whether it wants the roof shut; a flat wants it open."""
-        return self.sequence in ("bias", "darks")
+        return self.sequence != "sky_flats"
 
     @property
     def frames(self) -> int:
@@ -102,7 +102,9 @@ def plan_rig(
     """
     mine = [m for m in missing if m.need.rig == config.name]
     windows, notes = _twilights(site, night, config)
-    asks = _asks([m for m in mine if m.need.spec.kind is Kind.FLAT], ordered)
+    flats = [m for m in mine if m.need.spec.kind is Kind.FLAT]
+    by_panel = [m for m in flats if config.panel and config.panel.lights(m.need.spec.filter)]
+    asks = _asks([m for m in flats if m not in by_panel], ordered)
     blocks = _flat_blocks(site, windows, asks, sky, now)
     planned = {ask.spec: 0 for ask in asks}
     for block in blocks:
@@ -113,6 +115,8 @@ def plan_rig(
     if dark is None:
         notes.append(f"no darkness at {site.name} on {night}: no darks")
     else:
+        panel = tuple(Want(m.need.spec, m.count) for m in by_panel)
+        blocks.append(Block("panel", "panel_flats", dark, panel))
         for kind, sequence in ((Kind.BIAS, "bias"), (Kind.DARK, "darks")):
             sets = sorted((m for m in mine if m.need.spec.kind is kind), key=lambda m: m.need.spec.exposure_s)
             wants = tuple(Want(m.need.spec, m.count) for m in sets)

@@ -95,11 +95,14 @@ class RigNight:
         plan, now = self.plan(), self._clock.now()
         put_off = now < self._no_darks_before
         passed = self._finished | {b.key for b in plan.blocks if b.needs_dark and put_off}
+        if not self._rig.permits_panel():
+            passed = passed | {"panel"}
         block = due(plan, now, passed)
         if block is None:
             change = next_change(plan, now, self._finished)
             if due(plan, now, self._finished) is not None:
-                change = min(change or self._no_darks_before, self._no_darks_before)
+                again = self._no_darks_before if put_off else now + timedelta(seconds=_LOOK_AGAIN_S)
+                change = min(change or again, again)
             if change is not None:
                 self._wait_until(change)
             return change is not None

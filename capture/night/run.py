@@ -102,6 +102,8 @@ class Runner:
         catalogue, spec = self.archive.catalogue, wants[0].spec
         if spec.kind is not Kind.FLAT:
             return self.dark_job(sequence, window, wants, night)
+        if sequence == "panel_flats":
+            return Job(sequence, self.rig.name, night, window, wants)
         bias_adu = bias_level_adu(catalogue, self.rig.name, spec)
         history = history_of(catalogue, self.rig.name, spec, self._clock.now())
         self._journal.say(self.rig.name, "learned", f"{sequence} learns from {history}")

@@ -9,15 +9,17 @@ from datetime import datetime
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
 from capture.config import CoolingConfig, RigConfig, TimeoutsConfig
-from capture.errors import DeviceError, Preempted
+from capture.errors import BadInput, DeviceError, Preempted
 from capture.frame import Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.rig.cover import Cover
 from capture.rig.flat_spot import PointingLimits
+from capture.rig.interlock import Interlock
 from capture.rig.limits import require_possible
 from capture.rig.mount import Mount
 from capture.rig.optics import Optics
+from capture.rig.panel import Panel
 from capture.rig.patience import Patience
 from capture.rig.roof import RoofAccess
 from capture.rig.sensor import CameraFacts, Sensor
@@ -40,6 +42,7 @@ class Rig:
         clock: Clock,
         journal: Journal,
         timeouts: TimeoutsConfig | None = None,
+        interlock: Interlock | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -52,9 +55,10 @@ class Rig:
         self._camera = Camera(config.camera, of(config.camera))
         self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
         self._optics = Optics(config, of, self.patience, clock)
-        self._cover = (
-            Cover(config.name, CoverCalibrator(cover, of(cover)), self.patience, clock) if cover else None
-        )
+        lid = CoverCalibrator(cover, of(cover)) if cover else None
+        self._cover = Cover(config.name, lid, self.patience, clock) if lid else None
+        self._panel = Panel(config.name, lid, self.patience, journal) if lid else None
+        self._interlock = interlock or Interlock()
         flats = config.flats
         limits = PointingLimits(flats.lowest_altitude_deg, flats.sun_distance_deg, flats.moon_distance_deg)
         self.mount = (
@@ -227,12 +231,47 @@ class Rig:
 
     @contextmanager
     def ready_for_dark(self) -> Iterator[None]:
-        """The roof shut and staying so, the cover shut; a checkpoint raises Preempted when that ends."""
-        with self.patience.provided(self._roof.require_shut):
+        """The roof shut and staying so, the cover shut, no panel lit under this roof.
+
+        Waits for neighbours' panels; a checkpoint raises Preempted when the roof is not shut any more.
+        """
+        with (
+            self.patience.provided(self._roof.require_shut),
+            self._interlock.darkness(self.name, self.patience),
+        ):
             self.patience.checkpoint()
             if self._cover is not None:
                 self._cover.shut()
             yield
+
+    @contextmanager
+    def ready_for_panel(self) -> Iterator[int]:
+        """The roof shut and staying so, the cover shut, every neighbour agreed: yields the panel's brightest.
+
+        The panel is off at the end, and the cover shut as before. Raises BadInput without a panel.
+        """
+        if self._panel is None:
+            raise BadInput(f"{self.name}: panel flats need the key cover_calibrator")
+        with (
+            self.patience.provided(self._roof.require_shut),
+            self._interlock.light(self.name, self.patience),
+            self._panel.off_at_the_end(),
+            self._optics.held(),
+        ):
+            self.patience.checkpoint()
+            brightest = self._panel.max_brightness()
+            if self._cover is not None:
+                self._cover.shut()
+            yield brightest
+
+    def light_panel(self, brightness: int) -> None:
+        """Light the panel so brightly and wait for it; within `ready_for_panel`."""
+        assert self._panel is not None
+        self._panel.light(brightness)
+
+    def permits_panel(self) -> bool:
+        """Whether no neighbour needs darkness now."""
+        return self._interlock.permits_light(self.name)
 
     def stay_at_flat_spot(self, last: Frame | None = None) -> bool:
         """Point at the least gradient again when it has moved on; a rig without a mount stays.

@@ -42,7 +42,7 @@ def make_frame(
         right_ascension_h=5.25,
         declination_deg=-5.5,
         rotator_deg=12.5,
-        roof_shut=True,
+        roof_shut=spec.kind in (Kind.BIAS, Kind.DARK),
         saturation_adu=60000.0,
         electrons_per_adu=0.25,
         pixel_size_um=(3.76, 3.76),

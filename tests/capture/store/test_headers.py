@@ -63,7 +63,7 @@ def test_other_programs_find_their_keywords(tmp_path: Path) -> None:
     assert header["JD"] == pytest.approx(2461366.5 + 1 / 24, abs=1e-7)
     assert (header["ROWORDER"], header["TELESCOP"], header["INSTRUME"]) == ("TOP-DOWN", "T1", "Camera of T1")
     assert (header["OBJCTRA"], header["OBJCTDEC"]) == ("05 15 00.0", "-05 30 00.0")
-    assert header["ROOFSHUT"] is True
+    assert header["ROOFSHUT"] is False
 
 
 def test_the_actual_exposure_is_told_apart_from_the_one_asked_for(tmp_path: Path) -> None:
