@@ -27,10 +27,11 @@ _PARK = (
 
 
 class Dialogue:
-    """Asks a person about a draft. Every question may raise typer.Abort."""
+    """Asks a person about a draft; `turning` are the domes that turn. Any question may raise typer.Abort."""
 
-    def __init__(self, devices: Sequence[Device], *, to_stderr: bool) -> None:
+    def __init__(self, devices: Sequence[Device], turning: Sequence[Device], *, to_stderr: bool) -> None:
         self._devices = devices
+        self._turning = turning
         self._err = to_stderr
 
     def revise(self, draft: Draft) -> Draft:
@@ -66,12 +67,19 @@ class Dialogue:
 
     def _rig(self, guess: RigDraft, others: Sequence[RigDraft]) -> RigDraft:
         taken = {
-            device for rig in others for device in (rig.filter_wheel, rig.telescope, rig.cover_calibrator)
-        }
+            device
+            for rig in others
+            for device in (
+                rig.filter_wheel, rig.telescope, rig.cover_calibrator, rig.focuser, rig.rotator, rig.dome,
+            )
+        }  # fmt: skip
+
+        def of(devices: Sequence[Device], words: str, guessed: Device | None) -> Device | None:
+            free = [device for device in devices if device not in taken]
+            return self._choose(f"  Its {words}", free, guessed)
 
         def partner(kind: str, words: str, guessed: Device | None) -> Device | None:
-            free = [device for device in of_type(self._devices, kind) if device not in taken]
-            return self._choose(f"  Its {words}", free, guessed)
+            return of(of_type(self._devices, kind), words, guessed)
 
         def own_name(text: str) -> str:
             if text in {rig.name for rig in others}:
@@ -84,7 +92,11 @@ class Dialogue:
             filter_wheel=partner("filterwheel", "filter wheel", guess.filter_wheel),
             telescope=partner("telescope", "mount", guess.telescope),
             cover_calibrator=partner("covercalibrator", "cover", guess.cover_calibrator),
+            focuser=partner("focuser", "focuser", guess.focuser),
+            rotator=partner("rotator", "rotator", guess.rotator),
         )
+        dome = of(self._turning, "dome, whose slit follows its mount", guess.dome) if rig.telescope else None
+        rig = replace(rig, dome=dome)
         question = f"  Cooled to, in C (none: not cooled; {FIRST_SET_POINT_C:g} suits many)"
         default = "none" if rig.set_temperature_c is None else f"{rig.set_temperature_c:g}"
         return replace(rig, set_temperature_c=self._ask(question, default, _set_point))

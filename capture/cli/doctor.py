@@ -19,7 +19,9 @@ from capture.alpaca.devices import (
     CoverCalibrator,
     Dome,
     FilterWheel,
+    Focuser,
     ObservingConditions,
+    Rotator,
     SafetyMonitor,
     Telescope,
 )
@@ -35,6 +37,7 @@ from capture.cli.checks import (
 )
 from capture.cli.console import console, errors, show_json
 from capture.cli.findings import Finding, Level, Look
+from capture.cli.optics_checks import check_focuser, check_rotator, check_slit
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.cli.time_zones import fits, hours_off
 from capture.clock import Clock, SystemClock
@@ -80,7 +83,7 @@ def doctor(
     looks = [
         _look_at_site(settings, clock.now()),
         _look_at_storage(settings, seen),
-        *(_look_at_rig(rig, settings, clock.now()) for rig in settings.rig),
+        *(_look_at_rig(rig, settings, seen[rig.name], clock.now()) for rig in settings.rig),
         *(visit.look for visit in visits),
     ]
     # What a device that was given up says later belongs to no report.
@@ -114,6 +117,12 @@ def _visits(settings: Config, seen: Mapping[str, Seen], clock: Clock) -> Iterato
             yield _visit(rig.name, "mount", Telescope, rig.telescope, mount)
         if rig.cover_calibrator is not None:
             yield _visit(rig.name, "cover", CoverCalibrator, rig.cover_calibrator, check_cover)
+        if rig.focuser is not None:
+            yield _visit(rig.name, "focuser", Focuser, rig.focuser, partial(check_focuser, rig=rig))
+        if rig.rotator is not None:
+            yield _visit(rig.name, "rotator", Rotator, rig.rotator, partial(check_rotator, rig=rig))
+        if rig.dome is not None:
+            yield _visit(rig.name, "dome", Dome, rig.dome, check_slit)
 
 
 def _visit(
@@ -207,7 +216,7 @@ def _bytes_of(rig: RigConfig, seen: Seen) -> int:
     return int((seen.frame_px or 0) * (2 * frames * _REJECTED + 4 * masters))
 
 
-def _look_at_rig(rig: RigConfig, settings: Config, now: datetime) -> Look:
+def _look_at_rig(rig: RigConfig, settings: Config, seen: Seen, now: datetime) -> Look:
     """What is missing for which sequence, and whether the Sun lets flats be taken tonight."""
     look = Look(rig.name)
     if rig.telescope is None:
@@ -222,10 +231,15 @@ def _look_at_rig(rig: RigConfig, settings: Config, now: datetime) -> Look:
             )
         else:
             look.note("no filter_wheel: one set of flats, without a filter's name")
+    for name in rig.focus.offsets if rig.focus is not None else ():
+        if seen.filters is not None and name not in seen.filters:
+            look.problem(
+                f"[rig.focus] offsets has {name!r}, the wheel has {' '.join(seen.filters)}; mend its name"
+            )
     if rig.cover_calibrator is None and settings.roof is None:
         look.note("neither a roof nor a cover: bias and darks need a shutter in the camera, or a dark room")
     for other in settings.rig:
-        for key in ("filter_wheel", "telescope", "cover_calibrator"):
+        for key in ("filter_wheel", "telescope", "cover_calibrator", "focuser", "rotator"):
             address = getattr(rig, key)
             if other.name > rig.name and address is not None and address == getattr(other, key):
                 look.warn(f"shares its {key} {address} with {other.name}: both would move it; give it to one")

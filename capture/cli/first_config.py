@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from capture.alpaca.discovery import FoundServer
 from capture.config import DeviceAddress
 
 FIRST_SET_POINT_C = -10.0
-_KEYS = {"filter_wheel": "filterwheel", "telescope": "telescope", "cover_calibrator": "covercalibrator"}
+_KEYS = {
+    "filter_wheel": "filterwheel",
+    "telescope": "telescope",
+    "cover_calibrator": "covercalibrator",
+    "focuser": "focuser",
+    "rotator": "rotator",
+}
+# What a person should know of a device beside its name.
+_NOTES = {
+    "focuser": "[rig.focus] offsets, if filters differ",
+    "rotator": "[rig.flats] rotator_deg, else where it stands",
+    "dome": "its slit is kept on this mount",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,9 @@ class RigDraft:
     filter_wheel: Device | None = None
     telescope: Device | None = None
     cover_calibrator: Device | None = None
+    focuser: Device | None = None
+    rotator: Device | None = None
+    dome: Device | None = None
     set_temperature_c: float | None = None
 
 
@@ -103,11 +118,18 @@ def grouped(devices: Sequence[Device]) -> tuple[RigDraft, ...]:
     servers have that serve no camera, each in order.
     """
     cameras = of_type(devices, "camera")
-    wheels, mounts, covers = (_partners(cameras, of_type(devices, kind)) for kind in _KEYS.values())
+    partners = {key: _partners(cameras, of_type(devices, kind)) for key, kind in _KEYS.items()}
+    rigs = (RigDraft(f"T{n}", camera) for n, camera in enumerate(cameras, 1))
     return tuple(
-        RigDraft(f"T{n}", camera, wheels.get(camera), mounts.get(camera), covers.get(camera))
-        for n, camera in enumerate(cameras, 1)
+        replace(rig, **{key: of.get(rig.camera) for key, of in partners.items()})  # type: ignore[arg-type]
+        for rig in rigs
     )
+
+
+def with_domes(rigs: Sequence[RigDraft], turning: Iterable[Device]) -> tuple[RigDraft, ...]:
+    """The rigs with the domes that can be turned, each with one that has a mount for it to follow."""
+    domes = _partners([rig.camera for rig in rigs if rig.telescope is not None], list(turning))
+    return tuple(replace(rig, dome=domes.get(rig.camera)) for rig in rigs)
 
 
 def _partners(cameras: Sequence[Device], others: Sequence[Device]) -> dict[Device, Device]:
@@ -150,7 +172,7 @@ def toml_of(draft: Draft, devices: Sequence[Device]) -> str:
 def _used(draft: Draft) -> Iterator[Device]:
     roof = draft.roof
     of_roof = [roof.dome, *roof.monitors, roof.weather] if roof else []
-    of_rigs = chain.from_iterable((r.camera, *(getattr(r, key) for key in _KEYS)) for r in draft.rigs)
+    of_rigs = chain.from_iterable((r.camera, r.dome, *(getattr(r, key) for key in _KEYS)) for r in draft.rigs)
     return (device for device in chain(of_roof, of_rigs) if device is not None)
 
 
@@ -204,10 +226,11 @@ def _roof(roof: RoofDraft | None, devices: Sequence[Device]) -> list[str]:
 
 def _rig(rig: RigDraft) -> list[str]:
     lines = ["[[rig]]", f"name = {_quoted(rig.name)}"]
-    for key in ("camera", *_KEYS):
+    for key in ("camera", *_KEYS, "dome"):
         device: Device | None = getattr(rig, key)
         if device is not None:
-            lines.append(_line(key, _quoted(str(device)), device.name))
+            about = f"{device.name}; {_NOTES[key]}" if key in _NOTES else device.name
+            lines.append(_line(key, _quoted(str(device)), about))
     if rig.set_temperature_c is not None:
         note = "a first guess; choose what holds on the warmest night"
         lines += ["", "[rig.cooling]", _line("set_temperature_c", f"{rig.set_temperature_c}", note)]

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from capture.alpaca.at_once import at_once
-from capture.alpaca.devices import Camera, Telescope, optional
+from capture.alpaca.devices import Camera, Dome, Telescope, optional
 from capture.cli.console import complain, console, errors, show_json
 from capture.cli.dialogue import Dialogue
 from capture.cli.discover import (
@@ -31,8 +31,10 @@ from capture.cli.first_config import (
     SiteDraft,
     devices_of,
     grouped,
+    of_type,
     roof_of,
     toml_of,
+    with_domes,
 )
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.cli.time_zones import likely_zone
@@ -46,10 +48,11 @@ _CONNECTS_WITHIN_S = 60.0
 
 @dataclass(frozen=True)
 class _Told:
-    """What the devices themselves tell: where the mounts say they stand, which cameras can be cooled."""
+    """What the devices tell: where the mounts say they stand, which cameras are cooled, which domes turn."""
 
     site: tuple[float, float, float | None] | None
     cooled: frozenset[Device]
+    turning: tuple[Device, ...]
 
 
 def init(
@@ -75,7 +78,7 @@ def init(
     ipv6: Ipv6Option = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a first config from the devices that are found. Connects cameras and mounts, moves nothing."""
+    """Write a first config from the devices found. Connects cameras, mounts and domes, moves nothing."""
     if config.exists():
         raise BadInput(
             f"{config} exists and is left as it is; name another file with --config, or move it away"
@@ -90,7 +93,7 @@ def init(
     if not rigs:
         raise BadInput("no camera was found, and a rig needs one; `nightcal discover` shows what was found")
     clock = SystemClock()
-    with errors.status("asking cameras and mounts"):
+    with errors.status("asking cameras, mounts and domes"):
         told = _ask(devices, clock)
     told_latitude, told_longitude, told_elevation = told.site or (None, None, None)
     longitude = told_longitude if longitude is None else longitude
@@ -103,8 +106,8 @@ def init(
     )
     set_points = dict.fromkeys(told.cooled, FIRST_SET_POINT_C)
     rigs = tuple(replace(rig, set_temperature_c=set_points.get(rig.camera)) for rig in rigs)
-    draft = Draft(site, rigs, roof_of(devices))
-    draft = _without_asking(draft) if yes else _asked(draft, devices, to_stderr=as_json)
+    draft = Draft(site, with_domes(rigs, told.turning), roof_of(devices))
+    draft = _without_asking(draft) if yes else _asked(draft, devices, told.turning, to_stderr=as_json)
     _write(config, toml_of(draft, devices))
     _tell(config, draft, as_json=as_json)
 
@@ -118,9 +121,9 @@ def _without_asking(draft: Draft) -> Draft:
     return replace(draft, site=replace(site, elevation_m=site.elevation_m or 0.0))
 
 
-def _asked(draft: Draft, devices: Sequence[Device], *, to_stderr: bool) -> Draft:
+def _asked(draft: Draft, devices: Sequence[Device], turning: Sequence[Device], *, to_stderr: bool) -> Draft:
     try:
-        return Dialogue(devices, to_stderr=to_stderr).revise(draft)
+        return Dialogue(devices, turning, to_stderr=to_stderr).revise(draft)
     except typer.Abort:
         raise Stopped(
             "stopped before every question was answered: nothing is written; --yes asks none"
@@ -128,14 +131,15 @@ def _asked(draft: Draft, devices: Sequence[Device], *, to_stderr: bool) -> Draft
 
 
 def _ask(devices: Sequence[Device], clock: Clock) -> _Told:
-    """What cameras and mounts tell; what one does not tell is not known, and `nightcal doctor` says why."""
-    work = {d: partial(_can_cool, d, clock) for d in devices if d.type == "camera"}
-    cooled = at_once(work, _CONNECTS_WITHIN_S + 30)
-    mounts = {d: partial(_site_of, d, clock) for d in devices if d.type == "telescope"}
-    sites = at_once(mounts, _CONNECTS_WITHIN_S + 30)
+    """What these tell; what one does not tell is not known, and `nightcal doctor` says why."""
+    cooled, sites, turn = (
+        at_once({d: partial(ask, d, clock) for d in of_type(devices, kind)}, _CONNECTS_WITHIN_S + 30)
+        for kind, ask in (("camera", _can_cool), ("telescope", _site_of), ("dome", _can_turn))
+    )
     return _Told(
         next((site for site in sites.values() if isinstance(site, tuple)), None),
         frozenset(device for device, can in cooled.items() if can is True),
+        tuple(device for device, can in turn.items() if can is True),
     )
 
 
@@ -146,6 +150,15 @@ def _can_cool(device: Device, clock: Clock) -> bool:
         return optional(lambda: camera.CanSetCCDTemperature) is True
     finally:
         camera.close()
+
+
+def _can_turn(device: Device, clock: Clock) -> bool:
+    dome = Dome(device.address)
+    try:
+        dome.open(clock, _CONNECTS_WITHIN_S)
+        return optional(lambda: dome.CanSetAzimuth) is True or optional(lambda: dome.Slaved) is True
+    finally:
+        dome.close()
 
 
 def _site_of(device: Device, clock: Clock) -> tuple[float, float, float | None] | None:

@@ -235,6 +235,41 @@ def test_what_a_device_says_of_itself_is_judged(
     assert words in report.about(subject, level)
 
 
+OPTICS = 'focuser = "{server}/0"\nrotator = "{server}/0"\n'
+
+
+def test_focuser_and_rotator_are_examined(doctor: Doctor) -> None:
+    report = doctor(CONFIG + RIG_KEYS + OPTICS)
+    assert (report.status, report.bad()) == (0, [])
+    assert "no [rig.focus]: flats of every filter" in report.about("T1 focuser", "note")
+    assert "flats are taken where it stands" in report.about("T1 rotator", "note")
+    keys = "focus = { position = 20000, offsets = { Ha = 35 } }\nflats.rotator_deg = 90\n"
+    report = doctor(CONFIG + RIG_KEYS + OPTICS + keys)
+    assert (report.status, report.bad()) == (0, [])
+    assert "goes from 0 to 50000, is at" in report.about("T1 focuser", "ok")
+    assert "flats are taken at 90 deg" in report.about("T1 rotator", "ok")
+
+
+@pytest.mark.parametrize(
+    ("keys", "says", "subject", "problem"),
+    [
+        ("focus = { position = 49990, offsets = { Ha = 35 } }", {}, "T1 focuser",
+         "the focus of Ha would be at 50025, it goes from 0 to 50000"),
+        ("focus = { offsets = { Hb = 35 } }", {}, "T1", "[rig.focus] offsets has 'Hb', the wheel has L R"),
+        ("focus = { position = 1 }", {("focuser/0", "absolute"): False}, "T1 focuser", "it is relative"),
+        ("", {("rotator/0", "mechanicalposition"): "north"}, "T1 rotator", "it does not tell its angle"),
+        ('dome = "{server}/0"', {}, "T1 dome", "it cannot be turned from here"),
+    ],
+)  # fmt: skip
+def test_optics_and_dome_that_cannot_do_what_the_config_asks_are_told(
+    doctor: Doctor, server: Server, keys: str, says: dict[tuple[str, str], object], subject: str, problem: str
+) -> None:
+    Wire(server).says.update(says)
+    report = doctor(CONFIG + RIG_KEYS + OPTICS + keys + "\n")
+    assert report.status == 1
+    assert problem in report.about(subject, "problem")
+
+
 def test_where_no_twilight_comes_tonight_the_reason_is_told(doctor: Doctor) -> None:
     # Above 89 deg the Sun crosses a given altitude on two days a year: neither today nor tomorrow is one.
     flats = "flats = { highest_sun_deg = -9.0, lowest_sun_deg = -9.1 }\n"

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from capture.clock import SystemClock
 from capture.config import load_config
 from simulators import Observatory, Server, demo_settings, serve
 from simulators.faults import Fault
+from simulators.settings import RoofSettings
 from tests.capture.cli.command import NOBODY, Nightcal
 from tests.wire import Wire
 
@@ -62,8 +64,11 @@ def test_yes_writes_a_config_that_loads_without_a_question(
     assert site.time_zone == "America/Denver"
     first, second = config.rig
     for number, rig in enumerate((first, second)):
-        addresses = (rig.camera, rig.filter_wheel, rig.telescope, rig.cover_calibrator)
-        assert [str(address) for address in addresses] == [f"{server.address}/{number}"] * 4
+        addresses = (
+            rig.camera, rig.filter_wheel, rig.telescope, rig.cover_calibrator, rig.focuser, rig.rotator,
+        )  # fmt: skip
+        assert [str(address) for address in addresses] == [f"{server.address}/{number}"] * 6
+        assert rig.dome is None
         assert rig.cooling is not None
         assert rig.cooling.set_temperature_c == -10.0
     assert not list(tmp_path.glob(".*"))
@@ -94,16 +99,9 @@ def test_a_person_is_asked_with_what_was_found_as_the_default(
     nightcal: Nightcal, tmp_path: Path, server: Server, answers: list[str]
 ) -> None:
     answers += ["My ridge", "91", "", "", "", "Nowhere/Such", "", "frames"]
-    answers += ["y", "Main", "", "0", "", "-15"]  # the first camera: no mount
-    answers += [
-        "y",
-        "Main",
-        "Side",
-        "",
-        "1",
-        "0",
-        "none",
-    ]  # the second: no name twice, the first mount, no cover
+    answers += ["y", "Main", "", "0", "", "", "0", "-15"]  # the first camera: no mount, no rotator
+    # The second: no name twice, the first mount, no cover.
+    answers += ["y", "Main", "Side", "", "1", "0", "", "", "none"]
     answers += ["", "y", "", "perhaps", "operate", "close"]
     ended = nightcal(*INIT, server.address)
     assert (ended.status, ended.err) == (0, "")
@@ -114,6 +112,7 @@ def test_a_person_is_asked_with_what_was_found_as_the_default(
     assert (main.name, side.name) == ("Main", "Side")
     assert (main.telescope, side.cover_calibrator, side.cooling) == (None, None, None)
     assert str(side.telescope) == f"{server.address}/0"
+    assert (str(main.focuser), main.rotator) == (f"{server.address}/0", None)
     assert main.cooling is not None
     assert main.cooling.set_temperature_c == -15.0
     assert config.roof is not None
@@ -124,6 +123,22 @@ def test_a_person_is_asked_with_what_was_found_as_the_default(
     text = (tmp_path / "nightcal.toml").read_text()
     assert "# Found, and not used:" in text
     assert "T2 mount" in text
+
+
+def test_a_dome_that_turns_follows_the_first_mount_and_is_the_roof_too(
+    nightcal: Nightcal, tmp_path: Path
+) -> None:
+    demo = demo_settings(width_px=64, height_px=64)
+    turning = replace(demo, roof=RoofSettings("rotating_dome"), connect_s=0.0)
+    with serve(Observatory(SystemClock(), turning)) as server:
+        assert nightcal(*INIT, server.address, "--yes").status == 0
+    config = load_config(tmp_path / "nightcal.toml")
+    assert [str(rig.dome) for rig in config.rig] == [f"{server.address}/0", "None"]
+    assert config.roof is not None
+    assert config.roof.dome == config.rig[0].dome
+    text = (tmp_path / "nightcal.toml").read_text()
+    for note in ("its slit is kept on this mount", "[rig.focus] offsets", "[rig.flats] rotator_deg"):
+        assert note in text
 
 
 def test_a_person_who_stops_answering_leaves_no_file(
