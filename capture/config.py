@@ -269,6 +269,12 @@ class DarksConfig(_Section):
     probe_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     by_day: bool = False
 
+    @model_validator(mode="after")
+    def _looked_after_by_day(self) -> DarksConfig:
+        if self.by_day and not self.probe_s:
+            raise ValueError("by_day needs probes that look for stray light; set probe_s above 0")
+        return self
+
 
 class PanelConfig(_Section):
     """`[rig.panel]`: flats by the panel, of these filters instead of by the sky; of all when empty."""

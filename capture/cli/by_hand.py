@@ -157,7 +157,7 @@ def run_panel_flats(
             if names or chosen.panel is None or chosen.panel.lights(name)
         )
         if not wants:
-            raise BadInput(f"[rig.panel] of {chosen.name} names none of its filters; mend it or use --filters")
+            raise BadInput(f"[rig.panel] of {chosen.name} names none of its filters; use --filters")
         now = farm.clock.now()
         window, night = Window(now, now + _UNATTENDED), farm.site.night_of(now)
         return [farm.runners[chosen.name].job_of("panel_flats", window, wants, night)]

@@ -97,7 +97,9 @@ def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list
         # Of a night that is over, one asks what all of it would have taken.
         begins = now if now < span.end else span.start
         plan = plan_on(ground, night, begins, when)
-        blocks = _within_the_dark(plan.blocks, ground.sky.pace.frame_s, begins)
+        # What the day may add is not counted on.
+        night_blocks = [block for block in plan.blocks if not block.by_day]
+        blocks = _within_the_dark(night_blocks, ground.sky.pace.frame_s, begins)
         found.append(ComingNight(replace(plan, blocks=blocks), tuple(_missing(ground.holdings, when))))
         taken: dict[FrameSpec, int] = {}
         for block in blocks:

@@ -20,6 +20,7 @@ from sequences.job import Want
 
 # Cooling takes its time; a rig gets ready this long before its first window.
 PREPARE = timedelta(minutes=20)
+_BY_DAY = " by day"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,6 +41,11 @@ class Block:
     def needs_dark(self) -> bool:
         """Whether it wants the roof shut; a flat wants it open."""
         return self.sequence != "sky_flats"
+
+    @property
+    def by_day(self) -> bool:
+        """Whether the Sun is up: then only probes that are dark by the library's masters let it go on."""
+        return self.key.endswith(_BY_DAY)
 
     @property
     def frames(self) -> int:
@@ -98,7 +104,8 @@ def plan_rig(
     """Lay what is missing over what is left of the night at `now`; over all of it without `now`.
 
     Flats: what an operator `ordered` comes first, then the stalest; see `allocate`. Bias before darks: a flat
-    needs its bias. Darks from the shortest on, so that the most sets become whole.
+    needs its bias. Darks: sets that never were whole first, then the stalest, among equals from the shortest
+    on, so that the most sets become whole. What is left goes on after dawn where the config allows it.
     """
     mine = [m for m in missing if m.need.rig == config.name]
     windows, notes = _twilights(site, night, config)
@@ -118,11 +125,18 @@ def plan_rig(
         panel = tuple(Want(m.need.spec, m.count) for m in by_panel)
         blocks.append(Block("panel", "panel_flats", dark, panel))
         for kind, sequence in ((Kind.BIAS, "bias"), (Kind.DARK, "darks")):
-            sets = sorted((m for m in mine if m.need.spec.kind is kind), key=lambda m: m.need.spec.exposure_s)
+            sets = sorted((m for m in mine if m.need.spec.kind is kind), key=_stalest_then_shortest)
             wants = tuple(Want(m.need.spec, m.count) for m in sets)
             blocks.append(Block(sequence, sequence, dark, wants))
+            if config.darks.by_day and Twilight.DAWN in windows:
+                day = Window(windows[Twilight.DAWN].end, site.night_span(night).end)
+                blocks.append(Block(sequence + _BY_DAY, sequence, day, wants))
     whole = tuple(block for block in blocks if block.wants)
     return RigPlan(config.name, night, whole, tuple(notes), tuple(left))
+
+
+def _stalest_then_shortest(missing: Missing) -> tuple[datetime, float]:
+    return missing.stale_since or _NEVER, missing.need.spec.exposure_s
 
 
 def _twilights(site: Site, night: date, config: RigConfig) -> tuple[dict[Twilight, Window], list[str]]:

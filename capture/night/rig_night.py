@@ -115,8 +115,16 @@ class RigNight:
                 poll_s=_LOOK_AGAIN_S,
             )
             return True
-        outcome = self._runner.run(self._runner.job(block, self._night))
-        if outcome.leaked:
+        job = self._runner.job(block, self._night)
+        if block.by_day and job.dark_model is None:
+            why = "the library has no masters yet that tell how dark a dark is"
+            self._journal.say(self._rig.name, "plan", f"no {block.key}: {why}")
+            self._finished.add(block.key)
+            return True
+        outcome = self._runner.run(job)
+        if outcome.leaked and block.by_day:
+            self._finished |= {b.key for b in plan.blocks if b.by_day}
+        elif outcome.leaked:
             self._no_darks_before = self._clock.now() + _AFTER_A_LEAK
         else:
             self._conclude(block, outcome.complete)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from capture.frame import Kind
 from capture.night.farm import Farm
@@ -54,3 +56,28 @@ def test_what_was_taken_since_the_last_good_probe_is_set_aside_and_taken_again(t
     assert held(night) == NEEDS
     inputs = {number for master in night.result.masters for number in master.inputs}
     assert inputs.isdisjoint(aside)
+
+
+@pytest.mark.parametrize(("leak", "fills"), [(1e-12, True), (1e-6, False)])
+def test_by_day_darks_go_on_only_while_the_probes_are_dark(tmp_path: Path, leak: float, fills: bool) -> None:
+    def more(text: str) -> str:
+        return text.replace("exposures_s = [60, 300]", "by_day = true, exposures_s = [60, 300]")
+
+    first = live(tmp_path, settings(), change=more)
+    assert held(first) == NEEDS
+    archive = Archive(first.folder, SITE, first.observatory.clock)
+    try:
+        longer = [frame for frame in archive.catalogue.frames(rig="T1") if frame.spec.exposure_s == 300.0]
+        since = longer[2].taken
+        archive.catalogue.quarantine.set_aside("T1", (Kind.DARK,), since, first.ended, "a test", "lost")
+    finally:
+        archive.close()
+    # The masters of the night lost a few of their frames; those that are left tell enough.
+    by_day = live(
+        tmp_path,
+        replace(settings(seed=3), roof=RoofSettings(leak=leak)),
+        start=datetime(2026, 11, 22, 15, 0, tzinfo=UTC),
+        change=more,
+    )
+    assert (held(by_day) == NEEDS) == fills
+    assert any("stray light" in text for text in by_day.said("alarm")) != fills

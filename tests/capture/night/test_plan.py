@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -94,6 +95,26 @@ def test_flats_go_from_the_stalest_on_those_never_held_first(rig: RigConfig) -> 
     plan = plan_rig(SITE, NIGHT, rig, missing)
     assert [name for name, _ in dusk_order(plan)] == ["L", "B", "R"]
     assert [want.spec.filter for want in plan.blocks[1].wants] == ["L", "G", "B", "R"]
+
+
+def test_darks_go_from_the_stalest_on_those_never_whole_first_from_the_shortest(rig: RigConfig) -> None:
+    darks = {m.need.spec.exposure_s: m for m in everything_missing(rig) if m.need.spec.kind is Kind.DARK}
+    noon = SITE.night_span(NIGHT).start
+    missing = [
+        replace(darks[60.0], stale_since=noon - timedelta(days=1)), darks[600.0], darks[300.0],
+        replace(darks[120.0], stale_since=noon - timedelta(days=9)),
+    ]  # fmt: skip
+    (block,) = [b for b in plan_rig(SITE, NIGHT, rig, missing).blocks if b.sequence == "darks"]
+    assert [want.spec.exposure_s for want in block.wants] == [300.0, 600.0, 120.0, 60.0]
+
+
+def test_by_day_what_is_left_of_the_darks_follows_dawn_until_noon(rig: RigConfig) -> None:
+    assert not [b for b in plan_rig(SITE, NIGHT, rig, everything_missing(rig)).blocks if b.by_day]
+    by_day = rig.model_copy(update={"darks": rig.darks.model_copy(update={"by_day": True})})
+    blocks = {b.key: b for b in plan_rig(SITE, NIGHT, by_day, everything_missing(rig)).blocks}
+    day = blocks["darks by day"]
+    assert (day.window.start, day.window.end) == (blocks["dawn"].window.end, SITE.night_span(NIGHT).end)
+    assert day.wants == blocks["darks"].wants
 
 
 def test_what_an_operator_ordered_comes_first_and_whole_at_dusk(rig: RigConfig) -> None:
