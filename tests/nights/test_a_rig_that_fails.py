@@ -25,7 +25,7 @@ def only_darks(text: str) -> str:
     """No flats and few darks, so that the night is a short one."""
     text = re.sub(r"flats = .*", "flats = { count = 0 }", text)
     text = re.sub(r"bias = .*", "bias = { count = 2 }", text)
-    return re.sub(r"darks = .*", "darks = { count = 4, exposures_s = [60, 300] }", text)
+    return re.sub(r"darks = .*", "darks = { count = 4, exposures_s = [60, 300], probe_s = 0 }", text)
 
 
 def lived(folder: Path, fault: Fault, *strikes: tuple[timedelta, float]) -> Night:
