@@ -31,6 +31,7 @@ STANDARD_DARKS_S = (60.0, 120.0, 180.0, 240.0, 300.0, 600.0)
 PositiveSeconds = Annotated[float, Field(gt=0, le=7200)]
 CallSeconds = Annotated[float, Field(gt=0, le=600)]
 Count = Annotated[int, Field(ge=0, le=1000)]
+Binning = Annotated[int, Field(ge=1, le=8)]
 Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$")]
 
 
@@ -214,8 +215,23 @@ class FocusConfig(_Section):
     offsets: dict[Name, int] = {}
 
 
+class FlatSetConfig(_Section):
+    """`[[rig.flats.set]]`: filters whose flats are taken otherwise; what is left out is the rig's."""
+
+    filters: Annotated[tuple[Name, ...], Field(min_length=1)]
+    binning: Binning | None = None
+    gain: int | None = None
+    offset: int | None = None
+    readout_mode: int | None = None
+
+    @property
+    def setup(self) -> dict[str, int]:
+        """What it sets, by key."""
+        return self.model_dump(exclude={"filters"}, exclude_none=True)
+
+
 class FlatsConfig(_Section):
-    """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel.
+    """`[rig.flats]`: sky flats. `filters` empty: every filter of the wheel. `set`: others in their setup.
 
     `exposure_grid_s`: expose flats only so long, so that few darks match them; `flat_darks`: take those.
     """
@@ -235,6 +251,15 @@ class FlatsConfig(_Section):
     rotator_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
     exposure_grid_s: tuple[PositiveSeconds, ...] = ()
     flat_darks: bool = False
+    set: tuple[FlatSetConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_set_a_filter(self) -> FlatsConfig:
+        filters = [name for one in self.set for name in one.filters]
+        for name in filters:
+            if filters.count(name) > 1:
+                raise ValueError(f"filter {name} is in two sets; leave it in one")
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> FlatsConfig:
@@ -306,7 +331,7 @@ class RigConfig(_Section):
     focuser: Address | None = None
     rotator: Address | None = None
     dome: Address | None = None
-    binning: Annotated[int, Field(ge=1, le=8)] = 1
+    binning: Binning = 1
     gain: int | None = None
     offset: int | None = None
     readout_mode: int | None = None
@@ -334,6 +359,20 @@ class RigConfig(_Section):
                 }[key]
                 raise ValueError(f"{what} needs the key {key}")
         return self
+
+    @model_validator(mode="after")
+    def _sets_have_something_to_differ_from(self) -> RigConfig:
+        for key in dict.fromkeys(key for one in self.flats.set for key in one.setup):
+            if getattr(self, key) is None:
+                raise ValueError(
+                    f"a [[rig.flats.set]] has {key}: give the rig its {key} too, or it stays at the set's"
+                )
+        return self
+
+    def for_flats(self, filter_name: str | None) -> RigConfig:
+        """The rig as it is set up for flats of this filter."""
+        setup = next((one.setup for one in self.flats.set if filter_name in one.filters), {})
+        return self.model_copy(update=setup) if setup else self
 
     def on(self, night: date) -> RigConfig:
         """The rig as it is set up on that night: a season's set point is of its month."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,15 @@ class Kind(StrEnum):
     DARK = "dark"
     FLAT = "flat"
     LIGHT = "light"
+
+
+class Setup(NamedTuple):
+    """How a camera is set: a flat needs a bias of its setup. None is left as the camera has it."""
+
+    binning: int
+    gain: int | None
+    offset: int | None
+    readout_mode: str | None
 
 
 @dataclass(frozen=True, order=True)
@@ -39,6 +49,11 @@ class FrameSpec:
     readout_mode: str | None = None
     set_temperature_c: float | None = None
     rotator_deg: float | None = None
+
+    @property
+    def setup(self) -> Setup:
+        """How the camera is set for it."""
+        return Setup(self.binning, self.gain, self.offset, self.readout_mode)
 
     def set_key(self) -> FrameSpec:
         """The spec with everything taken out that may differ within one set, and so within one master."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from capture.frame import Frame, FrameSpec
+from capture.frame import Frame, FrameSpec, Setup
 from capture.rig.rig import Rig
 from capture.site import Window
 from sequences.flat_controller import Measurement
@@ -26,8 +26,8 @@ class Want:
 class Job:
     """One run's work.
 
-    `bias_level_adu`: the library's, None when it holds no bias of this setup. `history`: what the flats of
-    earlier twilights showed, of this setup and since the last event that concerns them, in order. `shapes`:
+    `bias_levels_adu`: the library's, by setup, of those that it holds a bias of. `history`: what the flats of
+    earlier twilights showed, of these setups and since the last event that concerns them, in order. `shapes`:
     how the light falls across each filter's last master. `dark_model`: the dark current by those of darks.
     """
 
@@ -36,7 +36,7 @@ class Job:
     night: date
     window: Window
     wants: tuple[Want, ...]
-    bias_level_adu: float | None = None
+    bias_levels_adu: Mapping[Setup, float] = field(default_factory=dict)
     history: tuple[Measurement, ...] = ()
     shapes: Mapping[str, FlatShape] = field(default_factory=dict)
     dark_model: DarkModel | None = None

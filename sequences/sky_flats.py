@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import exp
 
-from capture.frame import Frame, FrameSpec, Kind
+from capture.frame import Frame, FrameSpec, Kind, Setup
 from capture.rig.rig import Rig
 from sequences.acceptance import Acceptance, Foreseen
 from sequences.flat_controller import (
@@ -29,15 +29,21 @@ from sequences.part_scale import PartScale
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     """Take what `job` wants and yield every flat, the rejected ones with their reasons.
 
-    Probes are looked at and let go. Raises Interrupted when the sky is withdrawn.
+    Probes are looked at and let go. Filters may differ in binning, gain and the like, each has one setup.
+    Raises Interrupted when the sky is withdrawn.
     """
     wants = {want.spec.filter or "": want for want in job.wants}
-    bias_adu = job.bias_level_adu if job.bias_level_adu is not None else _measure_bias(rig, job)
-    settings = _settings(rig, bias_adu)
+    bias_adu = _bias_levels(rig, job)
+    # Of the setup that has the least room: the others' are as good as the same.
+    settings = _settings(rig, max(bias_adu.values()))
     counts = {name: want.count for name, want in wants.items()}
     learned = learned_from(job.history, rig.site.sun_altitude_deg, settings)
     controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg, learned)
-    acceptance, scale = Acceptance(settings, bias_adu, job.shapes), PartScale(job.shapes)
+    judges = {
+        setup: Acceptance(_settings(rig, level_adu), level_adu, job.shapes)
+        for setup, level_adu in bias_adu.items()
+    }
+    scale = PartScale(job.shapes)
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
         following: Action | None = None
@@ -58,7 +64,7 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 continue
             spec = _spec_of(wants[action.filter].spec, action, rig)
             if isinstance(action, Probe):
-                seen = _looked(rig, spec, bias_adu, scale)
+                seen = _looked(rig, spec, bias_adu[spec.setup], scale)
                 controller.observe(seen)
                 level = f"{seen.level_adu:.0f} ADU in {seen.exposure_s:.2f} s"
                 rig.journal.say(rig.name, "probe", f"probe {action.filter}: {level}")
@@ -66,12 +72,12 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
                 frame = rig.expose(spec, _surely_next(controller, action, rig))
                 belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
                 spot = rig.mount.flat_spot() if rig.mount else None
-                judged = acceptance.judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
+                judged = judges[spec.setup].judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
                 last = frame = judged.frame
                 if judged.alarm:
                     rig.journal.say(rig.name, "alarm", judged.alarm)
-                seen = _measured(frame, bias_adu)
-                scale.learn(seen, rig.middle_of(frame).median_adu - bias_adu)
+                seen = _measured(frame, bias_adu[spec.setup])
+                scale.learn(seen, rig.middle_of(frame).median_adu - bias_adu[spec.setup])
                 controller.observe(seen)
                 following = controller.next(rig.clock.now())
                 yield replace(frame, then=_in_words(following))
@@ -150,10 +156,15 @@ def _settings(rig: Rig, bias_adu: float) -> FlatSettings:
     )
 
 
-def _measure_bias(rig: Rig, job: Job) -> float:
-    """The bias level of a setup of which the library holds none yet, from one frame with the shutter shut."""
-    frame = rig.expose(replace(rig.spec(Kind.BIAS), binning=job.wants[0].spec.binning))
-    return frame.statistics.median_adu
+def _bias_levels(rig: Rig, job: Job) -> dict[Setup, float]:
+    """The bias level of every setup; where the library has none, from one frame with the shutter shut."""
+    levels_adu = dict(job.bias_levels_adu)
+    for setup in dict.fromkeys(want.spec.setup for want in job.wants):
+        if setup in levels_adu:
+            continue
+        frame = rig.expose(replace(rig.spec(Kind.BIAS), **setup._asdict()))
+        levels_adu[setup] = frame.statistics.median_adu
+    return levels_adu
 
 
 def _spec_of(spec: FrameSpec, action: Expose | Probe, rig: Rig) -> FrameSpec:

@@ -113,7 +113,8 @@ def _run(
         runner.rig.connect()
         wants = tuple(Want(runner.rig.spec(Kind.FLAT, filter_name=name), n) for name, n in quotas.items())
         runner.rig.patience.pause((twilight.epoch - clock.now()).total_seconds())
-        job = Job("sky_flats", "T1", twilight.epoch.date(), window, wants, twilight.camera.bias_adu)
+        bias_adu = {want.spec.setup: twilight.camera.bias_adu for want in wants}
+        job = Job("sky_flats", "T1", twilight.epoch.date(), window, wants, bias_adu)
         runner.run(job)
         return farm.archive.catalogue.frames()
 

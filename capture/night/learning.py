@@ -5,8 +5,8 @@ Every flat teaches, the rejected ones too, as long as no event (a filter cleaned
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isfinite, log
@@ -15,9 +15,9 @@ from statistics import median, quantiles
 import numpy as np
 
 from capture.config import FlatsConfig
-from capture.frame import FrameSpec, Kind
+from capture.frame import FrameSpec, Kind, Setup
 from capture.night.plan import NOTHING_KNOWN, SkyKnown
-from capture.night.twilight import Floats, Limits, Pace
+from capture.night.twilight import Floats, Forecast, Limits, Pace
 from capture.store.catalogue import Catalogue
 from capture.store.rows import FrameRow
 from sequences.flat_controller import Measurement
@@ -70,9 +70,7 @@ class History:
 
 def bias_level_adu(catalogue: Catalogue, rig: str, spec: FrameSpec) -> float | None:
     """The median of the newest good bias of `spec`'s setup; None while the library holds none."""
-    bias = FrameSpec(
-        Kind.BIAS, binning=spec.binning, gain=spec.gain, offset=spec.offset, readout_mode=spec.readout_mode
-    )
+    bias = FrameSpec(Kind.BIAS, **spec.setup._asdict())
     rows = catalogue.frames(rig=rig, spec=bias, good=True, valid=True)
     return rows[-1].statistics.median_adu if rows else None
 
@@ -84,10 +82,23 @@ def history_of(catalogue: Catalogue, rig: str, spec: FrameSpec, now: datetime) -
         return History((), 0.0)
     rows = catalogue.frames(rig=rig, kind=Kind.FLAT, since=now - _HISTORY, valid=True)
     # Under a shut roof they are a panel's.
-    mine = [row for row in rows if _setup(row.spec) == _setup(spec) and not row.facts.roof_shut]
+    mine = [row for row in rows if row.spec.setup == spec.setup and not row.facts.roof_shut]
     # Another camera may have come under the same name and settings.
     frames = [row for row in mine if row.facts.camera == mine[-1].facts.camera]
     return History(tuple(frames[-_MOST_FRAMES:]), bias_adu)
+
+
+def histories_of(
+    catalogue: Catalogue, rig: str, specs: Iterable[FrameSpec], now: datetime
+) -> tuple[History, ...]:
+    """The history of each setup of these specs; of a filter among them only the frames of its own setup."""
+    setups = {spec.filter: spec.setup for spec in specs}
+    found = []
+    for setup in dict.fromkeys(setups.values()):
+        history = history_of(catalogue, rig, FrameSpec(Kind.FLAT, **setup._asdict()), now)
+        frames = tuple(f for f in history.frames if setups.get(f.spec.filter, setup) == setup)
+        found.append(replace(history, frames=frames))
+    return tuple(found)
 
 
 def sky_known(history: History, flats: FlatsConfig) -> SkyKnown:
@@ -98,20 +109,40 @@ def sky_known(history: History, flats: FlatsConfig) -> SkyKnown:
     newest = history.frames[-1]
     target_adu = flats.target_fraction * newest.facts.saturation_adu - history.bias_adu
     limits = Limits(target_adu, flats.min_exposure_s, flats.max_exposure_s)
-    return SkyKnown(_ClearSky(_setup(newest.spec), levels), limits, _pace(history.frames))
+    return SkyKnown(_ClearSky(newest.spec.setup, levels), limits, _pace(history.frames))
+
+
+def skies_known(histories: Iterable[History], flats: FlatsConfig) -> SkyKnown:
+    """The same of several setups; limits and pace are those of the first that foretells anything."""
+    known = [sky for sky in (sky_known(history, flats) for history in histories) if sky is not NOTHING_KNOWN]
+    if not known:
+        return NOTHING_KNOWN
+    return replace(known[0], forecast=_EachSetup(tuple(sky.forecast for sky in known)))
+
+
+@dataclass(frozen=True)
+class _EachSetup:
+    """The forecast of the one that knows the set's setup."""
+
+    forecasts: tuple[Forecast, ...]
+
+    def log_rate(self, spec: FrameSpec, sun_altitude_deg: Floats) -> Floats | None:
+        """See Forecast."""
+        rates = (forecast.log_rate(spec, sun_altitude_deg) for forecast in self.forecasts)
+        return next((rate for rate in rates if rate is not None), None)
 
 
 class _ClearSky:
     """The median twilight of the last weeks: each filter's level on the shape common to all of them."""
 
-    def __init__(self, setup: tuple[object, ...], levels_ln: dict[str | None, float]) -> None:
+    def __init__(self, setup: Setup, levels_ln: dict[str | None, float]) -> None:
         self._setup = setup
         self._levels_ln = levels_ln
 
     def log_rate(self, spec: FrameSpec, sun_altitude_deg: Floats) -> Floats | None:
         """See Forecast."""
         level_ln = self._levels_ln.get(spec.filter)
-        if level_ln is None or _setup(spec) != self._setup:
+        if level_ln is None or spec.setup != self._setup:
             return None
         return np.array([level_ln + float(shape(float(altitude))) for altitude in sun_altitude_deg])
 
@@ -142,7 +173,3 @@ def _pace(frames: Sequence[FrameRow]) -> Pace:
     # The sky is often waited for after a change: the quicker ones tell the wheel.
     wheel_s = quantiles(other, n=4)[0] - frame_s if len(other) >= _ENOUGH_GAPS else usual.wheel_s
     return Pace(frame_s, max(0.0, wheel_s))
-
-
-def _setup(spec: FrameSpec) -> tuple[object, ...]:
-    return (spec.binning, spec.gain, spec.offset, spec.readout_mode)

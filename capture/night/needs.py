@@ -43,20 +43,23 @@ def known_filters(config: RigConfig, catalogue: Catalogue) -> tuple[str, ...]:
 def spec_by_catalogue(config: RigConfig, catalogue: Catalogue) -> SpecOf:
     """FrameSpecs as the rig would make them, without asking it.
 
-    What the config leaves to the camera is taken to be as in the newest frame.
+    What the config leaves to the camera is taken to be as in the newest frame; a readout mode's name as in
+    the newest of the same number.
     """
     newest = catalogue.newest(config.name)
     last = newest.spec if newest else FrameSpec(Kind.BIAS)
+    modes = _modes(config, catalogue, last)
 
     def spec_of(kind: Kind, exposure_s: float, filter_name: str | None) -> FrameSpec:
+        set_up = config.for_flats(filter_name) if kind is Kind.FLAT else config
         return FrameSpec(
             kind=kind,
             exposure_s=exposure_s,
             filter=filter_name,
-            binning=config.binning,
-            gain=config.gain if config.gain is not None else last.gain,
-            offset=config.offset if config.offset is not None else last.offset,
-            readout_mode=last.readout_mode if config.readout_mode is not None else None,
+            binning=set_up.binning,
+            gain=set_up.gain if set_up.gain is not None else last.gain,
+            offset=set_up.offset if set_up.offset is not None else last.offset,
+            readout_mode=modes.get(set_up.readout_mode),
             set_temperature_c=config.cooling.set_temperature_c if config.cooling else None,
             rotator_deg=config.flats.rotator_deg if kind is Kind.FLAT else None,
         )
@@ -64,19 +67,32 @@ def spec_by_catalogue(config: RigConfig, catalogue: Catalogue) -> SpecOf:
     return spec_of
 
 
+def _modes(config: RigConfig, catalogue: Catalogue, last: FrameSpec) -> dict[int | None, str | None]:
+    """The names of the readout modes that the config numbers, as far as frames tell."""
+    if all(one.readout_mode is None for one in config.flats.set):
+        return {} if config.readout_mode is None else {config.readout_mode: last.readout_mode}
+    flats = catalogue.frames(rig=config.name, kind=Kind.FLAT)
+    return {config.for_flats(flat.spec.filter).readout_mode: flat.spec.readout_mode for flat in flats}
+
+
 def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[Need]:
     """What the library must hold of one rig; without flats while the filters of its wheel are unknown.
 
-    Raises BadInput for a filter that the wheel lacks.
+    A bias for every setup that flats have. Raises BadInput for a filter that the wheel lacks.
     """
-    needs = [Need(config.name, spec_of(Kind.BIAS, 0.0, None), config.bias.count, config.bias.max_age_days)]
+    unknown = config.filter_wheel is not None and not wheel
+    filters = () if unknown else chosen_filters(config, wheel)
+    flats = [spec_of(Kind.FLAT, 0.0, name) for name in filters]
+    usual = spec_of(Kind.BIAS, 0.0, None)
+    biases = dict.fromkeys(
+        spec.set_key() for spec in (usual, *(replace(flat, kind=Kind.BIAS) for flat in flats))
+    )
+    bias = config.bias
+    needs = [Need(config.name, spec, bias.count, bias.max_age_days) for spec in biases]
     for exposure_s in config.darks.exposures_s:
         spec = spec_of(Kind.DARK, exposure_s, None)
         needs.append(Need(config.name, spec, config.darks.count, config.darks.max_age_days))
-    unknown = config.filter_wheel is not None and not wheel
-    for name in () if unknown else chosen_filters(config, wheel):
-        spec = spec_of(Kind.FLAT, 0.0, name)
-        needs.append(Need(config.name, spec, config.flats.count, config.flats.max_age_days))
+    needs += [Need(config.name, spec, config.flats.count, config.flats.max_age_days) for spec in flats]
     return [Need(n.rig, n.spec.set_key(), n.count, n.max_age_days) for n in needs if n.count > 0]
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from capture.config import RigConfig
 from capture.frame import FrameSpec, Kind
-from capture.night.learning import History, history_of, sky_known
+from capture.night.learning import History, histories_of, skies_known
 from capture.night.needs import SpecOf, flat_dark_needs, needs_of, order_needs
 from capture.night.plan import Block, RigPlan, SkyKnown, plan_rig
 from capture.site import Site
@@ -57,9 +57,11 @@ def ground_of(
             wanted, refused = order_needs(order, config, wheel, spec_of)
             ordered[night] = tuple(catalogue.held(wanted))
             notes[night] = (f"ordered by {order.who}: {order}", *refused)
-    history = history_of(catalogue, config.name, spec_of(Kind.FLAT, 0.0, None), now)
+    flats = [need.spec for need in needs if need.spec.kind is Kind.FLAT] or [spec_of(Kind.FLAT, 0.0, None)]
+    histories = histories_of(catalogue, config.name, flats, now)
+    longest = max(histories, key=lambda history: len(history.frames))
     holdings = tuple(catalogue.held(needs))
-    return Ground(site, config, holdings, ordered, notes, history, sky_known(history, config.flats))
+    return Ground(site, config, holdings, ordered, notes, longest, skies_known(histories, config.flats))
 
 
 def plan_on(ground: Ground, night: date, now: datetime, when: datetime | None = None) -> RigPlan:

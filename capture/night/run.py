@@ -13,7 +13,7 @@ from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Preemp
 from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.dark_model import dark_model_of
-from capture.night.learning import bias_level_adu, history_of
+from capture.night.learning import bias_level_adu, histories_of
 from capture.night.plan import Block
 from capture.night.reservations import NoReservations
 from capture.night.shapes import shapes_of
@@ -104,11 +104,23 @@ class Runner:
             return self.dark_job(sequence, window, wants, night)
         if sequence == "panel_flats":
             return Job(sequence, self.rig.name, night, window, wants)
-        bias_adu = bias_level_adu(catalogue, self.rig.name, spec)
-        history = history_of(catalogue, self.rig.name, spec, self._clock.now())
-        self._journal.say(self.rig.name, "learned", f"{sequence} learns from {history}")
-        shapes = shapes_of(self.archive, self.rig.name, self.rig.camera.name, [w.spec for w in wants])
-        return Job(sequence, self.rig.name, night, window, wants, bias_adu, history.measurements, shapes)
+        specs = [want.spec for want in wants]
+        levels_adu = {s.setup: bias_level_adu(catalogue, self.rig.name, s) for s in specs}
+        histories = histories_of(catalogue, self.rig.name, specs, self._clock.now())
+        told = ", and ".join(str(history) for history in histories)
+        self._journal.say(self.rig.name, "learned", f"{sequence} learns from {told}")
+        measured = (m for history in histories for m in history.measurements)
+        shapes = shapes_of(self.archive, self.rig.name, self.rig.camera.name, specs)
+        return Job(
+            sequence,
+            self.rig.name,
+            night,
+            window,
+            wants,
+            {setup: level for setup, level in levels_adu.items() if level is not None},
+            tuple(sorted(measured, key=lambda m: m.started)),
+            shapes,
+        )
 
     def dark_job(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
         """Bias or darks, with what the library's masters tell of the dark current."""

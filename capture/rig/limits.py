@@ -9,7 +9,19 @@ from capture.rig.camera_facts import CameraFacts
 
 def require_possible(config: RigConfig, facts: CameraFacts) -> None:
     """Raise BadInput naming section, key and the camera's limit for the first thing that it cannot."""
-    where = f'[[rig]] "{config.name}"'
+    _require_setup(f'[[rig]] "{config.name}"', config, facts)
+    for one in config.flats.set:
+        where = f'[[rig "{config.name}".flats.set]] of {" ".join(one.filters)},'
+        _require_setup(where, config.for_flats(one.filters[0]), facts)
+    low_s, high_s = config.flats.min_exposure_s, config.flats.max_exposure_s
+    if low_s > facts.exposure_max_s or high_s < facts.exposure_min_s:
+        raise BadInput(
+            f'[rig "{config.name}".flats] allows exposures of {low_s:g} to {high_s:g} s, but the camera '
+            f"takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s"
+        )
+
+
+def _require_setup(where: str, config: RigConfig, facts: CameraFacts) -> None:
     if config.binning > facts.binning_max:
         raise BadInput(f"{where} binning {config.binning}: the camera bins up to {facts.binning_max}")
     for key, wanted, now, limits in (
@@ -26,9 +38,3 @@ def require_possible(config: RigConfig, facts: CameraFacts) -> None:
     if mode is not None and modes and not 0 <= mode < len(modes):
         listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(modes))
         raise BadInput(f"{where} readout_mode {mode}: the camera has {listed}")
-    low_s, high_s = config.flats.min_exposure_s, config.flats.max_exposure_s
-    if low_s > facts.exposure_max_s or high_s < facts.exposure_min_s:
-        raise BadInput(
-            f'[rig "{config.name}".flats] allows exposures of {low_s:g} to {high_s:g} s, but the camera '
-            f"takes {facts.exposure_min_s:g} to {facts.exposure_max_s:g} s"
-        )

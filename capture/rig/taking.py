@@ -63,6 +63,7 @@ class Taking:
     def spec(self, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> FrameSpec:
         """The FrameSpec of such a frame as this rig is configured, gain and offset as the camera has them."""
         config, facts = self._config, self._sensor.facts
+        config = config.for_flats(filter_name) if kind is Kind.FLAT else config
         cooling = config.on(self._site.night_of(self._clock.now())).cooling
         mode = config.readout_mode
         return FrameSpec(

@@ -104,6 +104,19 @@ def test_a_config_does_not_change() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        ('[{ filters = ["L"] }, { filters = ["R", "L"], binning = 2 }]', "filter L is in two sets"),
+        ('[{ filters = ["L"], gain = 5 }]', "a [[rig.flats.set]] has gain: give the rig its gain too"),
+        ("[{ filters = [] }]", "filters: "),
+        ('[{ filters = ["L"], binning = 9 }]', "binning: "),
+    ],
+)
+def test_a_set_of_flats_that_cannot_be_is_refused(sets: str, said: str) -> None:
+    assert said in complaint(f"{MINIMAL}flats.set = {sets}\n")
+
+
+@pytest.mark.parametrize(
     ("folder", "expected"),
     [("data", "/etc/nightcal/data"), ("../frames", "/etc/frames"), ("/srv/frames", "/srv/frames")],
 )

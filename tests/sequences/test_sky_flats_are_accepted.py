@@ -66,7 +66,8 @@ def flats(
             window = Window(now, now + timedelta(minutes=30))
             wants = tuple(Want(rig.spec(Kind.FLAT, 0.0, name), count) for name in (filter_name, *others))
             meanwhile(rig)
-            job = Job("sky_flats", "T1", now.date(), window, wants, 500.0, history, shapes or {})
+            bias_adu = {want.spec.setup: 500.0 for want in wants}
+            job = Job("sky_flats", "T1", now.date(), window, wants, bias_adu, history, shapes or {})
             return list(sky_flats(rig, job))
 
     return bench.clock.run(main)

@@ -45,7 +45,7 @@ def flats(
             now = bench.clock.now()
             want = Want(rig.spec(Kind.FLAT, 0.0, filter_name), count)
             window = Window(now, now + timedelta(minutes=30))
-            job = Job("sky_flats", "T1", now.date(), window, (want,), bias_level_adu=500.0)
+            job = Job("sky_flats", "T1", now.date(), window, (want,), {want.spec.setup: 500.0})
             sequence, frames = sky_flats(rig, job), []
             if meanwhile is not None:
                 meanwhile(rig)
@@ -142,7 +142,8 @@ def test_the_wheel_leaves_for_the_next_filter_while_the_last_frame_of_one_is_rea
         with ccd.rig() as rig:
             now = clock.now()
             wants = tuple(Want(rig.spec(Kind.FLAT, 0.0, name), 2) for name in ("B", "V", "R"))
-            job = Job("sky_flats", "T2", now.date(), Window(now, now + timedelta(minutes=30)), wants, 1000.0)
+            window = Window(now, now + timedelta(minutes=30))
+            job = Job("sky_flats", "T2", now.date(), window, wants, {wants[0].spec.setup: 1000.0})
             return [frame for frame in sky_flats(rig, job) if frame.verdict.good]
 
     good = clock.run(main)

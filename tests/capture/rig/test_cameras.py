@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from capture.clock import SimulatedClock
-from capture.config import Config, FlatsConfig
+from capture.config import Config, FlatsConfig, FlatSetConfig
 from capture.errors import BadInput
 from capture.frame import Frame, FrameSpec, Kind, Statistics
 from simulators import ObservatorySettings, demo_settings
@@ -124,6 +124,10 @@ class TestLimits:
             ({"gain": 301}, r'"T1" gain 301: the camera takes 0 to 300'),
             ({"offset": -1}, r'"T1" offset -1: the camera takes 0 to 200'),
             ({"readout_mode": 2}, r"readout_mode 2: the camera has 0 'Normal', 1 'Low noise'"),
+            (
+                {"flats": FlatsConfig(set=(FlatSetConfig(filters=("R", "G"), binning=5),))},
+                r'"T1".flats.set\]\] of R G, binning 5: the camera bins up to 4',
+            ),
             (
                 {"flats": FlatsConfig(min_exposure_s=4000.0, max_exposure_s=5000.0)},
                 r'"T1".flats\] allows exposures of 4000 to 5000 s, but the camera takes 3.2e-05 to 3600 s',
