@@ -17,11 +17,13 @@ from capture.rig.settings import SomebodyElse
 _READOUT_DEADLINE_S = 120.0
 # A shutter that is still open so long after its time will not close by itself.
 _EXPOSING_DEADLINE_S = 30.0
-# Asked a little before the learned time, or a readout once seen late would be awaited late for ever; twice as
-# much each time that the image was there already.
+# Asked a little before the learned time, or a readout once seen late would be awaited late for ever; three
+# times as much each time that the image was there already.
 _EARLY_S = 0.015
 # Some servers take a moment after StartExposure before they take the last image's ImageReady back.
 _NOT_BEFORE_S = 0.1
+# Seldom enough for any server, and often enough that a readout is soon known to some hundredths.
+_SLOWEST_POLL_S = 0.1
 _LATE_S = 2.0
 _SHUT = (CameraStates.cameraReading, CameraStates.cameraDownload, CameraStates.cameraIdle)
 _RESTART_DEADLINE_S = 60.0
@@ -93,6 +95,7 @@ class Exposing:
                 image_ready,
                 deadline_s=exposure_s + _READOUT_DEADLINE_S,
                 expected_s=max(_NOT_BEFORE_S, exposure_s + readout_s - self._early_s[read] - waited_s),
+                slowest_poll_s=_SLOWEST_POLL_S,
             )
         except (Interrupted, DeviceError) as error:
             self._abort()
@@ -105,7 +108,7 @@ class Exposing:
         learned_s = min(overhead_s, readout_s + 1.0) if readout_s else overhead_s
         self._readouts_s[read] = max(0.0, learned_s)
         seen_late = looks == 1 and readout_s > 0
-        self._early_s[read] = min(2 * self._early_s[read], readout_s) if seen_late else _EARLY_S
+        self._early_s[read] = min(3 * self._early_s[read], readout_s) if seen_late else _EARLY_S
         return overhead_s
 
     def await_restart(self) -> None:

@@ -89,11 +89,12 @@ class Patience:
         deadline_s: float,
         expected_s: float = 0.0,
         poll_s: float = 0.0,
+        slowest_poll_s: float = _SLOWEST_POLL_S,
     ) -> None:
         """Wait until `done()`, asking it first after `expected_s`, then at short and growing intervals.
 
-        `poll_s`: a fixed interval instead. Raises Interrupted at the checkpoint, and DeviceTimeout, naming
-        `what`, after `deadline_s`.
+        They grow to `slowest_poll_s`; `poll_s` is a fixed interval instead. Raises Interrupted at the
+        checkpoint, and DeviceTimeout, naming `what`, after `deadline_s`.
         """
         clock = self._clock
         start = clock.monotonic()
@@ -111,7 +112,7 @@ class Patience:
                 if waited_s >= deadline_s:
                     raise DeviceTimeout(f"{self._rig}: {what} was not done within {deadline_s:g} s")
                 self.wake.wait(max(_SHORTEST_STEP_S, min(interval_s, deadline_s - waited_s)))
-                interval_s = poll_s or min(interval_s * 1.5, _SLOWEST_POLL_S)
+                interval_s = poll_s or min(interval_s * 1.5, slowest_poll_s)
 
     def pause(self, seconds: float, why: str = "a pause") -> None:
         """Let `seconds` pass, with the checkpoint at every step."""
