@@ -51,7 +51,7 @@ app.command()(plan)
 def main() -> None:
     """Run the command; every error that we raise on purpose ends as one sentence and an exit status."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="nightcal", standalone_mode=True)
     except SystemExit as ended:
         # Typer's silent answer to a Ctrl-C in a command that has nothing to put away.
         if ended.code == 130:
