@@ -22,16 +22,17 @@ CATALOGUE = "catalogue.sqlite"
 class Archive:
     """Frames of one site below one folder. Any thread may save."""
 
-    def __init__(self, folder: Path, site: Site, clock: Clock) -> None:
-        """Open, or make, the archive at `folder`.
+    def __init__(self, folder: Path, site: Site, clock: Clock, database: str | None = None) -> None:
+        """Open, or make, the archive at `folder`, its catalogue in `database`: a path or an SQLAlchemy URL.
 
+        Without one it is a SQLite file in the folder.
         Raises StoreError when the folder cannot be made or written, or the catalogue cannot be opened.
         """
         self.root = folder
         self.site = site
         self.clock = clock
         self._probe()
-        self.catalogue = Catalogue(folder / CATALOGUE)
+        self.catalogue = Catalogue(database or folder / CATALOGUE)
         self._naming = threading.Lock()
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.

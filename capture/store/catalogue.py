@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
 from capture.journal import Entry
+from capture.store import sets
 from capture.store.database import Database
 from capture.store.events import valid_from
+from capture.store.leases import Leases
 from capture.store.needs import Holding, Missing, Need
 from capture.store.quarantine import Quarantine
 from capture.store.rows import (
@@ -25,7 +29,6 @@ from capture.store.rows import (
     frame_view,
     master_view,
     run_view,
-    separating_fields,
     spec_values,
 )
 from capture.store.schema import (
@@ -34,14 +37,28 @@ from capture.store.schema import (
     MasterInputTable,
     MasterTable,
     RunTable,
+    SetTable,
 )
+from capture.store.sets import SetRow
 from capture.store.told import Told
 
 
-class Catalogue:
-    """Runs, frames, masters and the journal, kept in SQLite. Any thread may call any method.
+@dataclass(frozen=True)
+class NewFrame:
+    """A frame whose file is on disk already; `path` is relative to the archive's root."""
 
-    `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact.
+    frame: Frame
+    run: int | None
+    night: date
+    path: str
+    sha256: str
+
+
+class Catalogue:
+    """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
+
+    `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
+    `leases`, who may work with which rig.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -51,6 +68,12 @@ class Catalogue:
         self._database = Database(place, busy_timeout_s)
         self.told = Told(self._database)
         self.quarantine = Quarantine(self._database)
+        self.leases = Leases(self._database)
+
+    @property
+    def name(self) -> str:
+        """The database's file or URL, without a password."""
+        return self._database.name
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -87,15 +110,12 @@ class Catalogue:
 
         The same file again (another process may have adopted it) is the same row, with its run filled in.
         """
+        return self.add_frames([NewFrame(frame, run, night, path, sha256)])[0]
+
+    def add_frames(self, frames: Iterable[NewFrame]) -> list[FrameRow]:
+        """Record several frames with one commit, each as `add_frame` does."""
         with self._database.write() as session:
-            row = session.scalars(select(FrameTable).where(FrameTable.path == path)).one_or_none()
-            if row is None or row.sha256 != sha256:
-                row = FrameTable(run=run, night=night, path=path, sha256=sha256, **frame_values(frame))
-                session.add(row)
-            elif row.run is None:
-                row.run = run
-            session.flush()
-            return frame_view(row)
+            return [frame_view(_row_of(session, new)) for new in frames]
 
     def frames(
         self,
@@ -124,7 +144,10 @@ class Catalogue:
         if since is not None:
             query = query.where(FrameTable.taken >= since)
         if spec is not None:
-            query = query.where(*_of_set(FrameTable, spec))
+            of_spec = select(SetTable.id).where(*sets.conditions(SetTable, spec))
+            if rig is not None:
+                of_spec = of_spec.where(SetTable.rig == rig)
+            query = query.where(FrameTable.set.in_(of_spec))
         with self._database.read() as session:
             found = [frame_view(row) for row in session.scalars(query)]
         if not valid:
@@ -160,18 +183,14 @@ class Catalogue:
     def held(self, needs: Iterable[Need]) -> list[Holding]:
         """What is held of each need, in the order given, whatever its age; what an event cut off is not."""
         events = self.told.events()
-        holdings: list[Holding] = []
         with self._database.read() as session:
-            for need in needs:
-                query = select(FrameTable.taken).where(
-                    FrameTable.rig == need.rig, FrameTable.good, *_of_set(FrameTable, need.spec)
-                )
-                for start in (valid_from(events, need.rig, need.spec), need.since):
-                    if start is not None:
-                        query = query.where(FrameTable.taken >= start)
-                newest = query.order_by(FrameTable.taken.desc()).limit(need.count)
-                holdings.append(Holding(need, tuple(session.scalars(newest))))
-        return holdings
+            return sets.held(session, events, needs)
+
+    def board(self, rig: str | None = None) -> list[SetRow]:
+        """What is held of every set, in the order of rigs; what an event cut off is not."""
+        events = self.told.events(rig=rig)
+        with self._database.read() as session:
+            return sets.board(session, events, rig)
 
     def missing(self, needs: Iterable[Need], now: datetime) -> list[Missing]:
         """The needs that good frames, valid and young enough at `now`, do not meet, in the order given."""
@@ -221,7 +240,7 @@ class Catalogue:
         if rig is not None:
             query = query.where(MasterTable.rig == rig)
         if spec is not None:
-            query = query.where(*_of_set(MasterTable, spec))
+            query = query.where(*sets.conditions(MasterTable, spec))
         with self._database.read() as session:
             found = [master_view(row) for row in session.scalars(query)]
         if not valid:
@@ -259,10 +278,20 @@ def _not_before(taken: datetime, start: datetime | None) -> bool:
     return start is None or taken >= start
 
 
-def _of_set(table: type[FrameTable] | type[MasterTable], spec: FrameSpec) -> list[ColumnElement[bool]]:
-    """Conditions that hold for the rows of the same set as `spec`."""
-    values = spec_values(spec)
-    return [getattr(table, name).is_not_distinct_from(values[name]) for name in separating_fields(spec.kind)]
+def _row_of(session: Session, new: NewFrame) -> FrameTable:
+    row = session.scalars(select(FrameTable).where(FrameTable.path == new.path)).one_or_none()
+    if row is not None and row.sha256 == new.sha256:
+        row.run = row.run or new.run
+        return row
+    frame = new.frame
+    of_set = sets.set_of(session, frame.facts.rig, frame.spec)
+    sets.add_to(of_set, frame.facts.started, good=frame.verdict.good)
+    row = FrameTable(
+        run=new.run, set=of_set.id, night=new.night, path=new.path, sha256=new.sha256, **frame_values(frame)
+    )
+    session.add(row)
+    session.flush()
+    return row
 
 
 def _plain(data: Mapping[str, object]) -> dict[str, object]:

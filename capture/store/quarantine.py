@@ -11,6 +11,7 @@ from sqlalchemy import select
 from capture.frame import Kind
 from capture.store.database import Database
 from capture.store.schema import FrameTable, QuarantineTable
+from capture.store.sets import count_again
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Quarantine:
             for frame in frames:
                 frame.good, frame.reasons = False, [*frame.reasons, why]
                 session.add(QuarantineTable(frame=frame.id, time=when, who=who, why=why))
+            session.flush()
+            count_again(session, (frame.set for frame in frames))
             return [frame.id for frame in frames]
 
     def all(self) -> list[SetAside]:

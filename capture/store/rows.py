@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -99,6 +100,17 @@ def separating_fields(kind: Kind) -> tuple[str, ...]:
     probe = FrameSpec(kind, -1.0, "probe", -1, -1, -1, "probe", -1.0, -1.0)
     key = probe.set_key()
     return tuple(f.name for f in fields(FrameSpec) if getattr(key, f.name) == getattr(probe, f.name))
+
+
+def key_of_set(rig: str, spec: FrameSpec) -> str:
+    """The rig and its set of `spec` as one text, the same for the same set on every machine."""
+    values = spec_values(spec.set_key())
+    # 120 and 120.0 are the same exposure, and -0.0 the same temperature as 0.0.
+    real = ("exposure_s", "set_temperature_c", "rotator_deg")
+    plain = [
+        float(value) + 0.0 if name in real and value is not None else value for name, value in values.items()
+    ]
+    return json.dumps([rig, *plain])
 
 
 def spec_values(spec: FrameSpec) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-# Raised with every change of the tables; a program refuses a catalogue newer than itself.
-VERSION = 4
+# The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
+REVISION = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,12 +62,27 @@ class RunTable(Base):
     outcome: Mapped[str | None]
 
 
+class SetTable(SpecColumns, Base):
+    """One set of frames: rig and set key, and the sum of its good frames: a board reads no frames.
+
+    `key` is rig and set key as one text: columns that may be NULL cannot be unique together.
+    """
+
+    __tablename__ = "sets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    rig: Mapped[str]
+    good_frames: Mapped[int]
+    newest_good: Mapped[datetime | None]
+
+
 class FrameTable(SpecColumns, Base):
     """One frame on disk, rejected ones too."""
 
     __tablename__ = "frames"
     id: Mapped[int] = mapped_column(primary_key=True)
     run: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    set: Mapped[int] = mapped_column(ForeignKey("sets.id"))
     rig: Mapped[str]
     night: Mapped[date]
     path: Mapped[str] = mapped_column(unique=True)
@@ -98,8 +113,12 @@ class FrameTable(SpecColumns, Base):
     reasons: Mapped[list[str]]
     gates: Mapped[dict[str, Any]]
     __table_args__ = (
-        Index("frames_of_a_set", "rig", "kind", "good", "taken"),
+        Index("frames_of_a_set", "set", "good", "taken"),
+        Index("frames_of_a_kind", "rig", "kind", "good", "taken"),
+        Index("frames_of_a_rig", "rig", "taken"),
         Index("frames_of_a_night", "night", "rig"),
+        Index("frames_of_a_run", "run"),
+        Index("frames_of_a_file", "sha256"),
     )
 
 
@@ -108,7 +127,7 @@ class MasterTable(SpecColumns, Base):
 
     __tablename__ = "masters"
     id: Mapped[int] = mapped_column(primary_key=True)
-    rig: Mapped[str] = mapped_column(index=True)
+    rig: Mapped[str]
     camera: Mapped[str]
     path: Mapped[str] = mapped_column(unique=True)
     sha256: Mapped[str] = mapped_column(String(64))
@@ -119,6 +138,7 @@ class MasterTable(SpecColumns, Base):
     oldest_input: Mapped[datetime]
     figures: Mapped[dict[str, Any]]
     inputs: Mapped[list[MasterInputTable]] = relationship(lazy="selectin", order_by="MasterInputTable.frame")
+    __table_args__ = (Index("masters_of_a_kind", "rig", "kind", "built"),)
 
 
 class MasterInputTable(Base):
@@ -175,3 +195,13 @@ class QuarantineTable(Base):
     time: Mapped[datetime]
     who: Mapped[str]
     why: Mapped[str]
+
+
+class LeaseTable(Base):
+    """Who may work with a rig until when; `fence` grows with every new holder and never falls."""
+
+    __tablename__ = "leases"
+    rig: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str | None]
+    fence: Mapped[int]
+    until: Mapped[datetime]

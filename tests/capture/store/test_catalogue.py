@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from capture.errors import StoreError
 from capture.frame import Frame, Kind
@@ -17,14 +15,8 @@ from capture.journal import Entry
 from capture.store.catalogue import Catalogue
 from capture.store.needs import Missing, Need
 from capture.store.rows import FrameRow
+from tests.capture.store.conftest import another_program
 from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, START, make_frame
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    catalogue = Catalogue(tmp_path / "c.sqlite", busy_timeout_s=0.05)
-    yield catalogue
-    catalogue.close()
 
 
 def add(catalogue: Catalogue, frame: Frame, run: int | None = None) -> FrameRow:
@@ -118,12 +110,12 @@ def test_the_same_file_twice_is_one_row_and_another_file_of_that_name_is_refused
     adopted = add(catalogue, make_frame())
     run = catalogue.open_run("T1", "darks", NIGHT, START)
     assert add(catalogue, make_frame(), run) == replace(adopted, run=run)
-    with pytest.raises(StoreError, match="UNIQUE"):
+    with pytest.raises(StoreError, match=r"(?i)refuses this row: .*unique"):
         catalogue.add_frame(make_frame(), run=run, night=NIGHT, path=adopted.path, sha256="f" * 64)
 
 
 def test_a_frame_of_a_run_that_never_was_is_refused(catalogue: Catalogue) -> None:
-    with pytest.raises(StoreError, match="FOREIGN KEY"):
+    with pytest.raises(StoreError, match=r"(?i)foreign key"):
         add(catalogue, make_frame(), run=7)
     assert catalogue.frames() == []
 
@@ -137,37 +129,18 @@ def test_entries_come_back_in_order_and_between_two_times(catalogue: Catalogue) 
     assert catalogue.entries(until=START + timedelta(hours=1)) == [first]
 
 
-def test_a_locked_catalogue_is_said_to_be_locked(catalogue: Catalogue, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="is locked by another program"):
-        catalogue.open_run("T1", "bias", NIGHT, START)
-    assert catalogue.runs() == []
-    other.execute("ROLLBACK")
-    other.close()
-    assert catalogue.open_run("T1", "bias", NIGHT, START) == 1
-
-
-def test_a_catalogue_of_a_newer_program_is_refused(tmp_path: Path) -> None:
-    Catalogue(tmp_path / "c.sqlite").close()
-    newer = sqlite3.connect(tmp_path / "c.sqlite")
-    newer.execute("PRAGMA user_version = 99")
-    newer.close()
-    with pytest.raises(StoreError, match=r"newer nightcal .*: update"):
-        Catalogue(tmp_path / "c.sqlite")
-
-
-def test_a_catalogue_from_before_the_gates_is_brought_up_to_date(tmp_path: Path) -> None:
-    old = Catalogue(tmp_path / "c.sqlite")
-    row = add(old, make_frame(FLAT))
-    old.close()
-    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as before:
-        before.execute("ALTER TABLE frames DROP COLUMN gates")
-        before.execute("PRAGMA user_version = 2")
-    with closing(Catalogue(tmp_path / "c.sqlite")) as catalogue:
-        assert catalogue.frames() == [row]
-        add(catalogue, replace(make_frame(DARK), gates={"level_percent": 1.0}))
-        assert catalogue.frames()[1].gates == {"level_percent": 1.0}
+def test_a_locked_catalogue_is_said_to_be_locked(catalogue: Catalogue, place: str) -> None:
+    with another_program(place) as other:
+        on_server = "://" in place
+        other.execute(text("BEGIN" if on_server else "BEGIN IMMEDIATE"))
+        if on_server:
+            other.execute(text("LOCK TABLE runs IN EXCLUSIVE MODE"))
+        with pytest.raises(StoreError, match="is locked by another program"):
+            catalogue.open_run("T1", "bias", NIGHT, START)
+        assert catalogue.runs() == []
+        other.execute(text("ROLLBACK"))
+    run = catalogue.open_run("T1", "bias", NIGHT, START)
+    assert [row.id for row in catalogue.runs()] == [run]
 
 
 def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
@@ -181,10 +154,10 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         Catalogue(tmp_path / "nowhere" / "c.sqlite")
 
 
-def test_what_is_committed_is_seen_after_reopening(tmp_path: Path) -> None:
-    first = Catalogue(tmp_path / "c.sqlite")
+def test_what_is_committed_is_seen_after_reopening(place: str) -> None:
+    first = Catalogue(place)
     row = add(first, make_frame())
     first.close()
-    second = Catalogue(tmp_path / "c.sqlite")
+    second = Catalogue(place)
     assert second.frames() == [row]
     second.close()

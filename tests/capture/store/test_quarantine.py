@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from capture.frame import Frame, Kind
 from capture.store.catalogue import Catalogue
@@ -16,13 +12,6 @@ from capture.store.rows import FrameRow
 from tests.capture.store.frames import DARK, FLAT, NIGHT, START, make_frame
 
 LATER = START + timedelta(hours=1)
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    catalogue = Catalogue(tmp_path / "c.sqlite")
-    yield catalogue
-    catalogue.close()
 
 
 def add(catalogue: Catalogue, frame: Frame) -> FrameRow:

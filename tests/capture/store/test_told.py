@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +16,6 @@ from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, START, make_fram
 
 NOW = START + timedelta(hours=2)
 HA, OIII = FLAT, replace(FLAT, filter="OIII")
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    catalogue = Catalogue(tmp_path / "c.sqlite")
-    yield catalogue
-    catalogue.close()
 
 
 def add(catalogue: Catalogue, spec: FrameSpec, minutes: float, rig: str = "T1") -> None:
@@ -130,19 +120,3 @@ def test_filters_are_known_from_the_flats_that_were_taken(catalogue: Catalogue) 
     add(catalogue, replace(DARK, filter="L"), 0)
     add(catalogue, replace(FLAT, filter="V"), 0, "T2")
     assert catalogue.filters("T1") == ("OIII", "Ha")
-
-
-def test_a_catalogue_of_the_first_version_is_taken_over_as_it_is(tmp_path: Path) -> None:
-    first = Catalogue(tmp_path / "c.sqlite")
-    add(first, HA, 0)
-    first.close()
-    old = sqlite3.connect(tmp_path / "c.sqlite")
-    old.executescript(
-        "DROP TABLE events; DROP TABLE orders; ALTER TABLE frames DROP COLUMN gates; PRAGMA user_version = 1;"
-    )
-    old.close()
-    second = Catalogue(tmp_path / "c.sqlite")
-    assert len(second.frames(valid=True)) == 1
-    tell(second, EventKind.CAMERA_REMOVED, NOW)
-    assert second.frames(valid=True) == []
-    second.close()
