@@ -60,10 +60,20 @@ class SiteConfig(_Section):
         return Site(self.name, self.latitude_deg, self.longitude_deg, self.elevation_m, self.time_zone)
 
 
+def _postgresql_url(text: str | None) -> str | None:
+    if text is not None and not text.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise ValueError("write it as postgresql+psycopg://user@host/name; without it SQLite is used")
+    return text
+
+
 class StorageConfig(_Section):
-    """`[storage]`: where frames, masters and the catalogue are kept; relative to the config file."""
+    """`[storage]`: where frames, masters and the catalogue are kept; relative to the config file.
+
+    `database` is the URL of a PostgreSQL database; None keeps the catalogue in the folder, in SQLite.
+    """
 
     folder: Path
+    database: Annotated[str | None, AfterValidator(_postgresql_url)] = None
 
 
 class DeviceAddress(_Section):
@@ -491,7 +501,8 @@ def parse_config(text: str, path: Path) -> Config:
             if fault["type"] != "too_short" or fault["loc"] not in parents
         ]
         raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
-    storage = StorageConfig(folder=(path.parent / config.storage.folder.expanduser()).resolve())
+    folder = (path.parent / config.storage.folder.expanduser()).resolve()
+    storage = config.storage.model_copy(update={"folder": folder})
     guard = config.guard
     if guard is not None:
         guard = GuardConfig(folder=(path.parent / guard.folder.expanduser()).resolve())

@@ -136,7 +136,7 @@ def status(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
         raise BadInput(
             f"{settings.storage.folder} does not exist yet: nothing has been taken with this config"
         )
-    archive = Archive(settings.storage.folder, site, clock)
+    archive = Archive.of(settings, clock)
     try:
         report = status_of(settings, archive, site, now)
     finally:

@@ -43,7 +43,7 @@ def event(
     """
     settings, clock = load_config(config), SystemClock()
     settings.rig_named(rig)
-    archive = Archive(settings.storage.folder, settings.site.site(), clock)
+    archive = Archive.of(settings, clock)
     try:
         if forget:
             _forget(archive, rig, forget)

@@ -42,7 +42,7 @@ def plan(
     rigs = (settings.rig_named(rig),) if rig else settings.rig
     if (tonight or clear_tonight) and not rig:
         raise BadInput('an order is for one rig; write nightcal plan RIG --tonight "Ha, OIII x20"')
-    archive = Archive(settings.storage.folder, site, clock)
+    archive = Archive.of(settings, clock)
     try:
         if tonight or clear_tonight:
             give_order(archive, rigs[0], first, tonight, now)

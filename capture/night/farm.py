@@ -130,7 +130,7 @@ def open_farm(
         names, zone = [rig.name for rig in under_the_roof], config.site.time_zone
         reservations = Reservations(config.reservations, names, zone, clock, journal)
     with ExitStack() as stack:
-        archive = Archive(config.storage.folder, config.site.site(), clock)
+        archive = Archive.of(config, clock)
         stack.callback(archive.close)
         for path in archive.reconcile():
             journal.say("nightcal", "adopted", f"{path.name} had no row in the catalogue; it has one now")

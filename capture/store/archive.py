@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from capture.clock import Clock
+from capture.config import Config
 from capture.errors import StoreError
 from capture.frame import Frame
 from capture.journal import Entry
@@ -37,6 +38,11 @@ class Archive:
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.
         self._saving: set[str] = set()
+
+    @classmethod
+    def of(cls, config: Config, clock: Clock) -> Archive:
+        """The archive that a config names. Raises StoreError, as above."""
+        return cls(config.storage.folder, config.site.site(), clock, config.storage.database)
 
     def close(self) -> None:
         """Close the catalogue."""

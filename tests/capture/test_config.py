@@ -326,3 +326,14 @@ def test_an_unknown_rig_is_refused_with_the_names_there_are(config: Config) -> N
 )
 def test_an_exposure_grid_that_makes_no_sense_is_refused(grid: str, words: str) -> None:
     assert words in complaint(with_rig(f"[rig.flats]\nexposure_grid_s = {grid}"))
+
+
+def test_the_catalogue_may_be_a_postgresql_database_and_no_other() -> None:
+    url = "postgresql+psycopg://ada@db/nightcal"
+    config = parse_config(changed('folder = "data"', f'folder = "data"\ndatabase = "{url}"'), PATH)
+    assert config.storage.database == url
+    assert parse_config(MINIMAL, PATH).storage.database is None
+    text = complaint(changed('folder = "data"', 'folder = "data"\ndatabase = "mysql://ada:secret@db/n"'))
+    assert "[storage]" in text
+    assert "postgresql+psycopg://user@host/name" in text
+    assert "secret" not in text
