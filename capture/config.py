@@ -296,11 +296,15 @@ class BiasConfig(_Section):
 
 
 class DarksConfig(_Section):
-    """`[rig.darks]`. `probe_s`: the exposure of the probes that look for stray light; 0 for none."""
+    """`[rig.darks]`. `probe_s`: the exposure of the probes that look for stray light; 0 for none.
+
+    `lights_days`: beside `exposures_s`, darks of what the lights of so many days had; 0 for none.
+    """
 
     exposures_s: tuple[PositiveSeconds, ...] = STANDARD_DARKS_S
     count: Count = 10
     max_age_days: Annotated[float, Field(gt=0)] = 30.0
+    lights_days: Annotated[float, Field(ge=0, le=365)] = 30.0
     probe_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     by_day: bool = False
 

@@ -7,7 +7,8 @@ NightcalError
 ├── DeviceError           a device, named, answered wrongly or not at all
 │   ├── DeviceTimeout     it did not finish within its deadline
 │   ├── DeviceRefused     it answered with an Alpaca error number
-│   └── DeviceUnreachable no answer came over the wire
+│   ├── DeviceUnreachable no answer came over the wire
+│   └── NotCold           the sensor does not reach its set point, or does not stay there
 ├── GuardAway             the guard's process does not answer
 ├── Interrupted           work ends early, in good order, and its cleanup runs
 │   ├── Unsafe            the guard says that the sky, the roof or the mount is not ours now
@@ -15,6 +16,7 @@ NightcalError
 │   ├── Preempted         something more important needs the rig: a reservation, the roof, dawn
 │   └── Stopped           an operator asked for it
 ├── StoreError            a file or the catalogue could not be written, read or trusted
+├── DeliveryError         a file has not reached its owner's place whole
 └── CombineError          these frames cannot become one master
 """
 
@@ -66,6 +68,10 @@ class DeviceUnreachable(DeviceError):
     """Raised when no whole answer comes over the wire."""
 
 
+class NotCold(DeviceError):
+    """Raised when a cooler cannot bring its sensor to the set point and hold it there."""
+
+
 class GuardAway(NightcalError):
     """Raised when the guard's process cannot be asked: it is not up, or not ours to ask."""
 
@@ -100,3 +106,14 @@ class StoreError(NightcalError):
 
 class CombineError(NightcalError):
     """Raised when frames cannot become one master, with the reason."""
+
+
+class DeliveryError(NightcalError):
+    """Raised when a file has not become whole in another place.
+
+    `needs_a_person`: trying again will not help before somebody has done something.
+    """
+
+    def __init__(self, text: str, *, needs_a_person: bool = False) -> None:
+        super().__init__(text)
+        self.needs_a_person = needs_a_person

@@ -16,12 +16,17 @@ _EVERY_S = 1800.0
 
 
 class DarkWatch:
-    """The sentinel of one run. It raises LightLeak after it has yielded the frame that showed it."""
+    """The sentinel of one run. It raises LightLeak after it has yielded the frame that showed it.
 
-    def __init__(self, rig: Rig, job: Job) -> None:
+    `set_c`: the set point of its darks. The library is asked only at the rig's own, which is None's meaning.
+    """
+
+    def __init__(self, rig: Rig, job: Job, set_c: float | None = None) -> None:
         self._rig = rig
-        self._spec = rig.spec(Kind.DARK, rig.config.darks.probe_s)
-        self._sentinel = Sentinel(job.dark_model, cooled=rig.cooling is not None)
+        usual = rig.spec(Kind.DARK, rig.config.darks.probe_s)
+        self._spec = usual if set_c is None else replace(usual, set_temperature_c=set_c)
+        model = job.dark_model if self._spec == usual else None
+        self._sentinel = Sentinel(model, cooled=rig.cooling is not None)
         self._probed_at: float | None = None
         self._since: datetime | None = None
 
@@ -55,7 +60,7 @@ class DarkWatch:
         if not self._spec.exposure_s:
             return
         begun = self._rig.clock.now()
-        bias = look_of(self._rig.expose(self._rig.spec(Kind.BIAS)))
+        bias = look_of(self._rig.expose(replace(self._spec, kind=Kind.BIAS, exposure_s=0.0)))
         self._sentinel.see_bias(bias)
         for _ in range(1 if self._sentinel.knows(bias.grid.shape) else 2):
             frame = self._rig.expose(self._spec)

@@ -24,7 +24,7 @@ def panel_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     panel = rig.config.panel or PanelConfig()
     failures = []
     with rig.until(job.window.end), rig.ready_for_panel() as brightest:
-        rig.cool()
+        rig.cool_for_flats()
         bias_adu = rig.expose(rig.spec(Kind.BIAS)).statistics.median_adu
         for want in job.wants:
             light = PanelLight(_light_of(rig, panel, bias_adu, brightest))

@@ -211,7 +211,7 @@ def _await_window(rig: Rig, window: Window) -> None:
         return
     rig.journal.say(rig.name, "waiting", f"the window opens at {window.start:%Y-%m-%d %H:%M:%S} UTC")
     rig.patience.pause_long((window.start - PREPARE - rig.clock.now()).total_seconds(), "the twilight")
-    rig.cool()
+    rig.cool_for_flats()
     rig.patience.pause_long((window.start - rig.clock.now()).total_seconds(), "the twilight")
 
 

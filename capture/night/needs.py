@@ -96,23 +96,33 @@ def needs_of(config: RigConfig, wheel: Sequence[str], spec_of: SpecOf) -> list[N
     return [Need(n.rig, n.spec.set_key(), n.count, n.max_age_days) for n in needs if n.count > 0]
 
 
-def flat_dark_needs(
-    config: RigConfig, catalogue: Catalogue, needs: Sequence[Need], now: datetime
-) -> list[Need]:
-    """Darks of the exposures of the good flats that count now, beside the darks that `needs` hold already.
+def needs_by_use(config: RigConfig, catalogue: Catalogue, needs: Sequence[Need], now: datetime) -> list[Need]:
+    """Darks that match what was really taken, and the bias of their setups, beside what `needs` hold already.
 
-    An exposure grid keeps them few.
+    Of every light of the last `[rig.darks] lights_days`, at its own set temperature; and of the exposures of
+    the good flats that count now, where `[rig.flats] flat_darks` asks for them (a grid keeps them few).
     """
-    youngest = now - timedelta(days=config.flats.max_age_days)
-    flats = catalogue.frames(rig=config.name, kind=Kind.FLAT, good=True, since=youngest, valid=True)
-    temperature_c = config.cooling.set_temperature_c if config.cooling else None
-    specs = {
-        replace(flat.spec, kind=Kind.DARK, set_temperature_c=temperature_c).set_key() for flat in flats
-    } - {need.spec for need in needs}
+    own_c = config.cooling.set_temperature_c if config.cooling else None
+    darks: set[FrameSpec] = set()
+    if config.flats.flat_darks:
+        youngest = now - timedelta(days=config.flats.max_age_days)
+        flats = catalogue.frames(rig=config.name, kind=Kind.FLAT, good=True, since=youngest, valid=True)
+        darks |= {replace(flat.spec, kind=Kind.DARK, set_temperature_c=own_c).set_key() for flat in flats}
+    biases: set[FrameSpec] = set()
+    if config.darks.lights_days:
+        youngest = now - timedelta(days=config.darks.lights_days)
+        for light in catalogue.frames(rig=config.name, kind=Kind.LIGHT, since=youngest):
+            light_c = light.spec.set_temperature_c if config.cooling else None
+            # One that does not say how cold it was is taken to be as all others are.
+            at_c = own_c if light_c is None else light_c
+            darks.add(replace(light.spec, kind=Kind.DARK, set_temperature_c=at_c).set_key())
+            biases.add(replace(light.spec, kind=Kind.BIAS).set_key())
+    held = {need.spec for need in needs}
     return [
-        Need(config.name, spec, config.darks.count, config.darks.max_age_days)
+        Need(config.name, spec, section.count, section.max_age_days)
+        for section, specs in ((config.bias, biases - held), (config.darks, darks - held))
         for spec in sorted(specs, key=lambda spec: (spec.exposure_s, repr(spec)))
-        if config.darks.count
+        if section.count and (spec.exposure_s or spec.kind is Kind.BIAS)
     ]
 
 

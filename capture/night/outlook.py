@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from capture.config import RigConfig
 from capture.frame import FrameSpec, Kind
 from capture.night.learning import History, histories_of, skies_known
-from capture.night.needs import SpecOf, flat_dark_needs, needs_of, order_needs
+from capture.night.needs import SpecOf, needs_by_use, needs_of, order_needs
 from capture.night.plan import Block, RigPlan, SkyKnown, plan_rig
 from capture.site import Site
 from capture.store.catalogue import Catalogue
@@ -47,8 +47,7 @@ def ground_of(
     Raises BadInput for a filter of the config that the wheel lacks.
     """
     needs = needs_of(config, wheel, spec_of)
-    if config.flats.flat_darks:
-        needs += flat_dark_needs(config, catalogue, needs, now)
+    needs += needs_by_use(config, catalogue, needs, now)
     ordered: dict[date, tuple[Holding, ...]] = {}
     notes: dict[date, tuple[str, ...]] = {}
     for night in nights:

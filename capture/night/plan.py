@@ -43,6 +43,11 @@ class Block:
         return self.sequence != "sky_flats"
 
     @property
+    def needs_cold(self) -> bool:
+        """Whether its frames count at the set point only; flats match at any temperature."""
+        return self.sequence in ("bias", "darks")
+
+    @property
     def by_day(self) -> bool:
         """Whether the Sun is up: then only probes that are dark by the library's masters let it go on."""
         return self.key.endswith(_BY_DAY)
@@ -105,7 +110,8 @@ def plan_rig(
 
     Flats: what an operator `ordered` comes first, then the stalest; see `allocate`. Bias before darks: a flat
     needs its bias. Darks: sets that never were whole first, then the stalest, among equals from the shortest
-    on, so that the most sets become whole. What is left goes on after dawn where the config allows it.
+    on, so that the most sets become whole; those at another set point than the rig's come last, by set point.
+    What is left goes on after dawn where the config allows it, at the rig's set point.
     """
     mine = [m for m in missing if m.need.rig == config.name]
     windows, notes = _twilights(site, night, config)
@@ -118,7 +124,7 @@ def plan_rig(
         for want in block.wants:
             planned[want.spec] += want.count
     left = [Want(ask.spec, ask.count - planned[ask.spec]) for ask in asks if ask.count > planned[ask.spec]]
-    dark = dark_window(site, night, config)
+    dark, own_c = dark_window(site, night, config), _set_point_c(config, night)
     if dark is None:
         notes.append(f"no darkness at {site.name} on {night}: no darks")
     else:
@@ -127,12 +133,23 @@ def plan_rig(
         for kind, sequence in ((Kind.BIAS, "bias"), (Kind.DARK, "darks")):
             sets = sorted((m for m in mine if m.need.spec.kind is kind), key=_stalest_then_shortest)
             wants = tuple(Want(m.need.spec, m.count) for m in sets)
-            blocks.append(Block(sequence, sequence, dark, wants))
+            usual = tuple(want for want in wants if want.spec.set_temperature_c in (None, own_c))
+            others = sorted((want for want in wants if want not in usual), key=_colder)
+            blocks.append(Block(sequence, sequence, dark, usual + tuple(others)))
             if config.darks.by_day and Twilight.DAWN in windows:
                 day = Window(windows[Twilight.DAWN].end, site.night_span(night).end)
-                blocks.append(Block(sequence + _BY_DAY, sequence, day, wants))
+                blocks.append(Block(sequence + _BY_DAY, sequence, day, usual))
     whole = tuple(block for block in blocks if block.wants)
     return RigPlan(config.name, night, whole, tuple(notes), tuple(left))
+
+
+def _set_point_c(config: RigConfig, night: date) -> float | None:
+    cooling = config.on(night).cooling
+    return cooling.set_temperature_c if cooling else None
+
+
+def _colder(want: Want) -> float:
+    return -(want.spec.set_temperature_c or 0.0)
 
 
 def _stalest_then_shortest(missing: Missing) -> tuple[datetime, float]:

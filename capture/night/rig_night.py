@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from capture.clock import Clock
-from capture.errors import DeviceError
+from capture.errors import DeviceError, NotCold
 from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.night.outlook import ground_of, plan_on
@@ -15,6 +15,8 @@ from capture.night.run import Runner
 
 _LOOK_AGAIN_S = 60.0
 _AFTER_A_LEAK = timedelta(minutes=30)
+# A cooler that does not reach its set point is given colder air, once.
+_COOL_AGAIN_AFTER = timedelta(hours=2)
 _FOREVER_S = 7 * 86400.0
 # A server that broke down is started again in that time, a camera has found its cable.
 _BEFORE_RECONNECTING_S = 60.0
@@ -35,6 +37,8 @@ class RigNight:
         self._finished: set[str] = set()
         # Since stray light was seen, no darks before this.
         self._no_darks_before = clock.now()
+        # Since the sensor was too warm, neither bias nor darks before this.
+        self._cool_again: datetime | None = None
 
     def plan(self) -> RigPlan:
         """What is missing now, laid over the rest of the night; connect the rig first. Raises BadInput."""
@@ -83,7 +87,28 @@ class RigNight:
         first = now if due(plan, now, self._finished) else next_change(plan, now, self._finished)
         if first is not None:
             self._wait_until(first - PREPARE)
-            self._rig.cool()
+            if not self._rig.cool_for_flats():
+                self._not_cold(plan, due(plan, self._clock.now(), self._finished))
+
+    def _not_cold(self, plan: RigPlan, block: Block | None) -> None:
+        """Put off what must be cold: the flats go on. `block`: what was due then."""
+        now = self._clock.now()
+        if block is not None and block.by_day:
+            self._finished |= {b.key for b in plan.blocks if b.by_day}
+            told = "no bias and darks by day"
+        elif self._cool_again is None:
+            self._cool_again = now + _COOL_AGAIN_AFTER
+            told = f"bias and darks wait; cooling is tried once more, not before {self._cool_again:%H:%M} UTC"
+        else:
+            self._finished |= {b.key for b in plan.blocks if b.needs_cold}
+            told = "no bias and darks tonight; cooling has been tried twice"
+        self._journal.say(self._rig.name, "alarm", told)
+
+    def _too_warm(self, plan: RigPlan, now: datetime) -> set[str]:
+        """The blocks that wait for the next try to cool."""
+        if self._cool_again is None or now >= self._cool_again:
+            return set()
+        return {b.key for b in plan.blocks if b.needs_cold}
 
     def _step(self) -> bool:
         """Do, or wait for, the next thing; False when the night holds nothing more."""
@@ -95,14 +120,20 @@ class RigNight:
         plan, now = self.plan(), self._clock.now()
         put_off = now < self._no_darks_before
         passed = self._finished | {b.key for b in plan.blocks if b.needs_dark and put_off}
-        if not self._rig.permits_panel():
+        too_warm = self._too_warm(plan, now)
+        passed = passed | too_warm
+        is_dark_for_others = not self._rig.permits_panel()
+        if is_dark_for_others:
             passed = passed | {"panel"}
         block = due(plan, now, passed)
         if block is None:
             change = next_change(plan, now, self._finished)
             if due(plan, now, self._finished) is not None:
-                again = self._no_darks_before if put_off else now + timedelta(seconds=_LOOK_AGAIN_S)
-                change = min(change or again, again)
+                waits = [change] if change is not None else []
+                waits += [self._no_darks_before] if put_off else []
+                waits += [self._cool_again] if too_warm and self._cool_again is not None else []
+                waits += [now + timedelta(seconds=_LOOK_AGAIN_S)] if is_dark_for_others else []
+                change = min(waits)
             if change is not None:
                 self._wait_until(change)
             return change is not None
@@ -121,7 +152,12 @@ class RigNight:
             self._journal.say(self._rig.name, "plan", f"no {block.key}: {why}")
             self._finished.add(block.key)
             return True
-        outcome = self._runner.run(job)
+        try:
+            outcome = self._runner.run(job)
+        except NotCold as error:
+            self._journal.say(self._rig.name, "alarm", str(error))
+            self._not_cold(plan, block)
+            return True
         if outcome.leaked and block.by_day:
             self._finished |= {b.key for b in plan.blocks if b.by_day}
         elif outcome.leaked:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
+from math import ceil
+
 from capture.alpaca.devices import Camera
 from capture.clock import Clock
 from capture.config import CoolingConfig
-from capture.errors import BadInput, DeviceTimeout
+from capture.errors import DeviceTimeout, NotCold
 from capture.rig.camera_facts import told
 from capture.rig.patience import Patience
 
-_STEADY_OVER_S = 60.0
+# Steady is told from readings so far apart; what is older tells nothing any more.
+_STEADY_OVER_S, _FORGOTTEN_AFTER_S = 60.0, 1200.0
 _COLDEST_C, _WARMEST_C = -150.0, 100.0
 _POLL_S = 5.0
 # Each step of a ramp is a command; more of them would only load the camera's server.
 _RAMP_STEP_S = 15.0
 # A cooler that works so hard and has gained so little over so long cannot do more.
 _FULL_PERCENT, _NO_GAIN_C, _NO_GAIN_OVER_S = 97.0, 0.3, 300.0
+# A cooler at its limit regulates nothing: so much warmer it does.
+_TO_SPARE_C = 2.0
 # While it is let up, a sensor that follows the set point no longer has come to its surroundings.
 _LAGS_C, _WARM_ENOUGH_C, _WARM_UP_SPARE_S = 4.0, 25.0, 300.0
 
@@ -26,43 +32,92 @@ def temperature_c(camera: Camera) -> float | None:
     return value if value is not None and _COLDEST_C < value < _WARMEST_C else None
 
 
-def cool(rig: str, camera: Camera, cooling: CoolingConfig, patience: Patience, clock: Clock) -> None:
+class Temperatures:
+    """The sensor's readings of the last while: one that is steady already need not be watched anew."""
+
+    def __init__(self, camera: Camera, clock: Clock) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._readings: deque[tuple[float, float]] = deque()
+
+    def read_c(self) -> float | None:
+        """Read the temperature, None where it cannot be read or makes no sense."""
+        measured, now = temperature_c(self._camera), self._clock.monotonic()
+        if measured is not None:
+            self._readings.append((now, measured))
+        while self._readings and self._readings[0][0] < now - _FORGOTTEN_AFTER_S:
+            self._readings.popleft()
+        return measured
+
+    def forget(self) -> None:
+        """Believe no earlier reading: nobody watched since."""
+        self._readings.clear()
+
+    def is_steady(self, cooling: CoolingConfig) -> bool:
+        """Whether the readings of the last minute or more, the newest one, too, are at the set point."""
+        if not self._readings:
+            return False
+        now = self._readings[-1][0]
+        older = [number for number, (time, _) in enumerate(self._readings) if time <= now - _STEADY_OVER_S]
+        if not older:
+            return False
+        looked_at = list(self._readings)[older[-1] :]
+        minutes, drift_c = (now - looked_at[0][0]) / 60, abs(looked_at[-1][1] - looked_at[0][1])
+        off_c = max(abs(measured - cooling.set_temperature_c) for _, measured in looked_at)
+        return off_c <= cooling.tolerance_c and drift_c / minutes <= cooling.steady_c_per_min
+
+    def has_gained_nothing(self) -> bool:
+        """Whether the sensor has not become colder for long, while it was read all the time."""
+        now, measured = self._readings[-1]
+        before = [value for time, value in self._readings if time <= now - _NO_GAIN_OVER_S]
+        return bool(before) and before[-1] - measured < _NO_GAIN_C
+
+
+def cool(
+    rig: str, camera: Camera, cooling: CoolingConfig, read: Temperatures, patience: Patience, clock: Clock
+) -> None:
     """Ramp to the set point, then wait until the temperature is within tolerance and steady for a minute.
 
-    Raises DeviceTimeout when it is not `cooling.deadline_s` after the ramp, and BadInput as soon as the
-    cooler works at its limit and gains nothing.
+    Raises NotCold when it is not `cooling.deadline_s` after the ramp, or as soon as the cooler works at its
+    limit and gains nothing; the set point is left where the cooler can hold it then.
     """
     wanted_c = cooling.set_temperature_c
     ramp = _Ramp(camera, wanted_c, cooling.ramp_c_per_min, clock)
     camera.CoolerOn = True
-    samples: list[tuple[float, float]] = []
+    measured: float | None = None
+    read.forget()
 
     def settled() -> bool:
-        now, measured = clock.monotonic(), temperature_c(camera)
-        there = ramp.step(now)
-        if measured is None:
+        nonlocal measured
+        newest, there = read.read_c(), ramp.step(clock.monotonic())
+        if newest is None:
             return False
-        samples.append((now, measured))
-        if there and abs(measured - wanted_c) > cooling.tolerance_c and _is_spent(camera, samples):
-            raise BadInput(
+        measured = newest
+        if there and abs(newest - wanted_c) > cooling.tolerance_c and _is_spent(camera, read):
+            raise NotCold(
                 f"{rig}: the cooler cannot reach {wanted_c:g} C: it works at its limit and the sensor stays "
-                f"at {measured:.1f} C; choose a warmer set_temperature_c"
+                f"at {newest:.1f} C; choose a warmer set_temperature_c"
             )
-        recent = [sample for sample in samples if sample[0] >= now - _STEADY_OVER_S - _POLL_S]
-        values = [value for _, value in recent]
-        long_enough = now - recent[0][0] >= _STEADY_OVER_S
-        drift_c_per_min = abs(values[-1] - values[0]) / max(now - recent[0][0], 1) * 60
-        within = all(abs(value - wanted_c) <= cooling.tolerance_c for value in values)
-        return long_enough and within and drift_c_per_min <= cooling.steady_c_per_min
+        return read.is_steady(cooling)
 
     try:
         patience.wait("cooling", settled, ramp.lasts_s + cooling.deadline_s, poll_s=_POLL_S)
     except DeviceTimeout as error:
-        last = f"{samples[-1][1]:.1f} C" if samples else "unknown"
-        raise DeviceTimeout(
+        _relax(camera, wanted_c, measured)
+        last = "unknown" if measured is None else f"{measured:.1f} C"
+        raise NotCold(
             f"{rig}: the camera did not settle at {wanted_c:g} C within {cooling.deadline_s:g} s "
             f"(last {last}); choose a set point that the cooler can hold"
         ) from error
+    except NotCold:
+        _relax(camera, wanted_c, measured)
+        raise
+
+
+def _relax(camera: Camera, wanted_c: float, measured_c: float | None) -> None:
+    """Ask for the coldest whole degree that the cooler holds with something to spare."""
+    if measured_c is not None and measured_c > wanted_c:
+        camera.SetCCDTemperature = float(ceil(measured_c + _TO_SPARE_C))
 
 
 def is_off(camera: Camera) -> bool:
@@ -114,11 +169,9 @@ class _Ramp:
         self._camera.SetCCDTemperature = self.set_c
 
 
-def _is_spent(camera: Camera, samples: list[tuple[float, float]]) -> bool:
-    """Whether the cooler works at its limit and the sensor, by (time, C), has not become colder for long."""
-    now, measured = samples[-1]
-    before = [value for time, value in samples if time <= now - _NO_GAIN_OVER_S]
-    if not before or before[-1] - measured >= _NO_GAIN_C:
+def _is_spent(camera: Camera, read: Temperatures) -> bool:
+    """Whether the cooler works at its limit and the sensor has not become colder for long."""
+    if not read.has_gained_nothing():
         return False
     power_percent = told(lambda: float(camera.CoolerPower))
     return power_percent is not None and power_percent >= _FULL_PERCENT

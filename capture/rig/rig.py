@@ -9,7 +9,7 @@ from datetime import datetime
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
 from capture.clock import Clock
 from capture.config import CoolingConfig, RigConfig, TimeoutsConfig
-from capture.errors import BadInput, DeviceError, Preempted
+from capture.errors import BadInput, DeviceError, NotCold, Preempted
 from capture.frame import Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient
 from capture.journal import Journal
@@ -50,6 +50,8 @@ class Rig:
         self.clock = clock
         self.journal = journal
         self.patience = Patience(config.name, clock)
+        # Where `cool` has brought the sensor.
+        self._kept_at: CoolingConfig | None = None
         of = (timeouts or TimeoutsConfig()).of
         cover, mount, dome = config.cover_calibrator, config.telescope, config.dome
         self._camera = Camera(config.camera, of(config.camera))
@@ -124,26 +126,50 @@ class Rig:
         """How it is cooled in the night of now, with the set point of the season; None when it is not."""
         return self.config.on(self.site.night_of(self.clock.now())).cooling
 
-    def cool(self) -> None:
-        """Reach the configured temperature, steady; nothing to do without `[rig.cooling]`."""
+    def cool(self, to_c: float | None = None) -> None:
+        """Reach a temperature, by default the configured one, steady; nothing to do without `[rig.cooling]`.
+
+        Where it was steady a while ago and still is, one reading tells so. Raises NotCold, BadInput.
+        """
         cooling = self.cooling
         if cooling is None:
             return
+        if to_c is not None:
+            cooling = cooling.model_copy(update={"set_temperature_c": to_c})
+        reached, self._kept_at = self._kept_at == cooling, cooling
+        if reached and self._sensor.is_steady(cooling):
+            return
         self.journal.say(self.name, "cooling", f"cooling to {cooling.set_temperature_c:g} C")
-        self._sensor.cool(cooling)
+        try:
+            self._sensor.cool(cooling)
+        except NotCold:
+            self._kept_at = None
+            raise
         self.journal.say(self.name, "cooling", f"steady at {self._sensor.temperature_c():.1f} C")
+
+    def cool_for_flats(self) -> bool:
+        """Cool as far as it goes, for flats match at any temperature; whether the set point was reached.
+
+        An alarm tells of one that was not.
+        """
+        try:
+            self.cool()
+        except NotCold as error:
+            self.journal.say(self.name, "alarm", f"{error}. Flats are taken as cold as it gets")
+            return False
+        return True
 
     def keep_cold(self) -> None:
         """Cool again when the sensor has left its tolerance, as after a power cut. A sensor that does not say
-        how warm it is, is left alone.
+        how warm it is, is left alone. Raises NotCold.
         """
-        cooling, measured_c = self.cooling, self._sensor.temperature_c()
+        cooling, measured_c = self._kept_at or self.cooling, self._sensor.temperature_c()
         if cooling is None or measured_c is None:
             return
         off_c = measured_c - cooling.set_temperature_c
         if abs(off_c) > cooling.tolerance_c:
             self.journal.say(self.name, "cooling", f"the sensor is {off_c:+.1f} C off its set point")
-            self.cool()
+            self.cool(cooling.set_temperature_c)
 
     def warm_up(self) -> None:
         """Let the sensor up at the safe rate and switch the cooler off; nothing to do when it is off."""
@@ -152,6 +178,7 @@ class Rig:
             return
         slowly = f"warming up, by {cooling.ramp_c_per_min:g} C a minute at most"
         self.journal.say(self.name, "cooling", slowly)
+        self._kept_at = None
         self._sensor.warm_up(cooling)
         self.journal.say(self.name, "cooling", "the cooler is off")
 

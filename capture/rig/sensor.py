@@ -63,6 +63,7 @@ class Sensor:
         self._facts: CameraFacts | None = None
         self._settings = Settings(rig, camera, journal)
         self._exposing = Exposing(rig, camera, patience, clock, journal)
+        self._temperatures = cooling.Temperatures(camera, clock)
         self._others = False
         self._reads_parts = True
         self._novelty = Novelty()
@@ -92,6 +93,7 @@ class Sensor:
             camera.AbortExposure()
         self._facts = read_facts(self._rig, camera)
         self._settings.forget()
+        self._temperatures.forget()
         self._novelty.remember(self._told_of_last())
 
     def set_up(self, binning: int, gain: int | None, offset: int | None, readout_mode: int | None) -> None:
@@ -100,16 +102,20 @@ class Sensor:
 
     def temperature_c(self) -> float | None:
         """The sensor's measured temperature, None where it cannot be read or makes no sense."""
-        return cooling.temperature_c(self._camera)
+        return self._temperatures.read_c()
+
+    def is_steady(self, wanted: CoolingConfig) -> bool:
+        """Whether one more reading shows it steady at the set point, as those of the last minutes did."""
+        return self.temperature_c() is not None and self._temperatures.is_steady(wanted)
 
     def cool(self, wanted: CoolingConfig) -> None:
         """Cool at a safe rate and wait until the temperature is within tolerance and steady for a minute.
 
-        Raises BadInput when the camera has no cooler or one too weak, DeviceTimeout when it does not settle.
+        Raises BadInput when the camera has no cooler; NotCold when it is too weak or does not settle.
         """
         if not self.facts.can_cool:
             raise BadInput(f"{self._rig}: the camera cannot be cooled; take [rig.cooling] out of the config")
-        cooling.cool(self._rig, self._camera, wanted, self._patience, self._clock)
+        cooling.cool(self._rig, self._camera, wanted, self._temperatures, self._patience, self._clock)
 
     def cooler_is_off(self) -> bool:
         """Whether the cooler says that it is off."""

@@ -15,7 +15,7 @@ from tests.nights.harness import AFTERNOON, Night, live, settings
 
 ALL = Counter({"bias": 2, "dark 60 s": 4, "dark 300 s": 4})
 # After the afternoon's connecting; T1 reads out its second dark of 300 s; and one of those that follow.
-AT_THE_START, AT_WORK, AT_WORK_AGAIN = timedelta(0), timedelta(minutes=150), timedelta(minutes=157)
+AT_THE_START, AT_WORK, AT_WORK_AGAIN = timedelta(0), timedelta(seconds=8901.5), timedelta(minutes=155)
 FOREVER_S = 40_000.0
 CRASH = Fault("camera/0", "*", "refuse")
 HANG = Fault("camera/0", "*", "hang")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from capture.site import Site
 from capture.store.catalogue import Catalogue
 from capture.store.orders import OrderedFlats
 from tests.capture.night.twilights import LEVELS, add_bias, add_twilight
+from tests.capture.store.frames import make_frame
 
 SITE = Site("Ridge", 32.9, -105.5, 2225.0, "America/Denver")
 NIGHT = date(2026, 11, 21)
@@ -126,3 +128,51 @@ def test_flat_darks_are_needed_of_the_exposures_that_good_young_flats_had(catalo
     assert counts(second.plan) == {}
     without = outlook(catalogue, rig(lines.replace("true", "false")))[0]
     assert counts(without.plan, "darks") == {"dark 60 s": 4}
+
+
+LIGHT = FrameSpec(Kind.LIGHT, 900.0, "R", binning=2, gain=120, offset=9, readout_mode="Fast")
+
+
+def add_light(catalogue: Catalogue, days_ago: float, spec: FrameSpec = LIGHT) -> None:
+    frame = make_frame(spec)
+    facts = replace(frame.facts, started=NOON - timedelta(days=days_ago))
+    path = f"light {len(catalogue.paths())}"
+    catalogue.add_frame(replace(frame, facts=facts), run=None, night=NIGHT, path=path, sha256="0" * 64)
+
+
+def specs_wanted(catalogue: Catalogue, lines: str) -> dict[FrameSpec, int]:
+    first, *_ = outlook(catalogue, rig("flats = {count = 0}\n" + lines))
+    return {want.spec: want.count for block in first.plan.blocks for want in block.wants}
+
+
+def test_darks_and_bias_are_needed_that_match_the_lights_of_the_last_weeks(catalogue: Catalogue) -> None:
+    add_light(catalogue, 29)
+    add_light(catalogue, 1)
+    add_light(catalogue, 31, replace(LIGHT, exposure_s=450.0))
+    add_light(
+        catalogue, 1, replace(LIGHT, exposure_s=60.0, binning=1, gain=None, offset=None, readout_mode=None)
+    )
+    lines = "darks = {exposures_s = [60], count = 4}\nbias = {count = 3}"
+    dark = replace(LIGHT, kind=Kind.DARK, filter=None)
+    assert specs_wanted(catalogue, lines) == {
+        FrameSpec(Kind.BIAS): 3,
+        replace(dark, kind=Kind.BIAS, exposure_s=0.0): 3,
+        FrameSpec(Kind.DARK, 60.0): 4,
+        dark: 4,
+    }
+    for days, found in ((0, 1), (32, 3)):
+        darks = specs_wanted(catalogue, lines.replace("count = 4", f"count = 4, lights_days = {days}"))
+        assert len([spec for spec in darks if spec.kind is Kind.DARK]) == found
+
+
+def test_lights_at_another_set_point_get_their_darks_there_last_and_not_by_day(catalogue: Catalogue) -> None:
+    lines = "cooling = {set_temperature_c = -10}\ndarks = {exposures_s = [600], count = 1, by_day = true}\n"
+    for temperature_c in (-20.0, -15.0, -10.0, None):
+        add_light(catalogue, 1, replace(LIGHT, exposure_s=300.0, set_temperature_c=temperature_c))
+    config = rig(lines + "flats = {count = 0}\nbias = {count = 0}")
+    plan = plan_on(ground_of(catalogue, SITE, config, ("L",), spec_of, (NIGHT,), NOON), NIGHT, NOON)
+    wants = {block.key: block.wants for block in plan.blocks}
+    temperatures_c = [want.spec.set_temperature_c for want in wants["darks"]]
+    assert temperatures_c[-2:] == [-15.0, -20.0]
+    assert set(temperatures_c[:-2]) == {None, -10.0}
+    assert wants["darks by day"] == wants["darks"][:-2]

@@ -17,6 +17,7 @@ from capture.errors import (
     DeviceError,
     DeviceTimeout,
     DeviceUnreachable,
+    NotCold,
     Preempted,
     Stopped,
     Unsafe,
@@ -195,9 +196,71 @@ class TestCooling:
     ) -> None:
         cooling = CoolingConfig(set_temperature_c=-60.0, ramp_c_per_min=20.0)
         expected = r"T1: the cooler cannot reach -60 C: .* stays at -\d+\.\d C; choose a warmer set_temp"
-        with pytest.raises(BadInput, match=expected):
+        with pytest.raises(NotCold, match=expected):
             on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
         assert clock.monotonic() < 900
+
+    def test_is_left_where_the_cooler_regulates_when_the_set_point_is_out_of_reach(
+        self, shut_bench: RigBench, observatory: Observatory, clock: SimulatedClock
+    ) -> None:
+        cooler = observatory.camera(0).cooler
+
+        def work(rig: Rig) -> None:
+            assert not rig.cool_for_flats()
+            rig.clock.sleep(120)
+            now = observatory.world.now_s()
+            assert cooler.on
+            assert cooler.temperature_c(now) == pytest.approx(cooler.setpoint_c, abs=0.5)
+            assert cooler.power_percent(now) < 97
+
+        on_a_rig(shut_bench, work, cooling=CoolingConfig(set_temperature_c=-60.0, ramp_c_per_min=20.0))
+        assert any("Flats are taken as cold as it gets" in e.text for e in shut_bench.entries)
+
+    def test_costs_one_reading_where_the_sensor_has_been_steady(
+        self, shut_bench: RigBench, wire: Wire
+    ) -> None:
+        def work(rig: Rig) -> None:
+            rig.cool()
+            rig.clock.sleep(60)
+            rig.keep_cold()
+            calls, begun = len(wire.calls), rig.clock.monotonic()
+            rig.cool()
+            assert wire.calls[calls:] == [("GET", "camera/0", "ccdtemperature")]
+            assert rig.clock.monotonic() == begun
+
+        on_a_rig(shut_bench, work)
+
+    def test_is_watched_anew_when_the_last_readings_are_old_or_show_a_drift(
+        self, shut_bench: RigBench, wire: Wire
+    ) -> None:
+        def takes_s(rig: Rig) -> float:
+            begun = rig.clock.monotonic()
+            rig.cool()
+            return rig.clock.monotonic() - begun
+
+        def work(rig: Rig) -> None:
+            rig.cool()
+            rig.clock.sleep(1800)
+            assert takes_s(rig) >= 60
+            wire.says["camera/0", "ccdtemperature"] = -9.6
+            later(rig.clock, 10.0, wire.says.clear)
+            assert takes_s(rig) >= 60
+
+        on_a_rig(shut_bench, work)
+
+    def test_at_another_set_point_lasts_until_the_next_one(
+        self, shut_bench: RigBench, observatory: Observatory
+    ) -> None:
+        cooler = observatory.camera(0).cooler
+
+        def work(rig: Rig) -> None:
+            rig.cool(-5.0)
+            rig.keep_cold()
+            assert cooler.setpoint_c == -5.0
+            rig.cool()
+            assert cooler.setpoint_c == -10.0
+
+        on_a_rig(shut_bench, work)
 
     def test_gives_up_with_a_clear_word_when_the_temperature_stays_off(
         self, shut_bench: RigBench, wire: Wire, clock: SimulatedClock
@@ -205,7 +268,7 @@ class TestCooling:
         wire.says["camera/0", "ccdtemperature"] = -8.5
         cooling = CoolingConfig(set_temperature_c=-10.0, deadline_s=900.0)
         expected = r"T1: the camera did not settle at -10 C within 900 s \(last -8.5 C\); choose a set point"
-        with pytest.raises(DeviceTimeout, match=expected):
+        with pytest.raises(NotCold, match=expected):
             on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
         assert clock.monotonic() == pytest.approx(900 + 18, abs=5)
 
@@ -215,7 +278,7 @@ class TestCooling:
     ) -> None:
         wire.says["camera/0", "ccdtemperature"] = measured_c
         cooling = CoolingConfig(set_temperature_c=-10.0, deadline_s=300.0)
-        with pytest.raises(DeviceTimeout):
+        with pytest.raises(NotCold):
             on_a_rig(shut_bench, lambda rig: rig.cool(), cooling=cooling)
 
     def test_follows_the_season(self, shut_bench: RigBench, observatory: Observatory) -> None:
