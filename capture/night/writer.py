@@ -9,9 +9,10 @@ from capture.clock import Clock, Queue, QueueClosed, Signal, Worker
 from capture.errors import NightcalError, StoreError
 from capture.frame import Frame, Kind
 from capture.journal import Entry, Journal
-from capture.store.archive import Archive
+from capture.store.archive import Archive, NotCatalogued
 
 _CAPACITY = 4
+_MOST_ENTRIES = 10_000
 _SATURATED_FRACTION = 0.05
 _OFF_TEMPERATURE_C = 0.5
 
@@ -35,6 +36,7 @@ class Writer:
         self._failure: NightcalError | None = None
         self._worker: Worker | None = None
         self._entries: list[Entry] = []
+        self._away = False
 
     def note(self, entry: Entry) -> None:
         """Keep a journal entry for the catalogue; written with the next frame, so that nobody waits."""
@@ -74,7 +76,7 @@ class Writer:
             try:
                 item = self._queue.get()
             except QueueClosed:
-                self._write_entries()
+                self._finish()
                 return
             if isinstance(item, Signal):
                 item.set()
@@ -87,14 +89,37 @@ class Writer:
 
     def _write_entries(self) -> None:
         entries, self._entries = self._entries, []
-        self._archive.catalogue.add_entry(*entries)
+        try:
+            self._archive.catalogue.add_entry(*entries)
+        except StoreError:
+            # They wait with the rows of the frames; so many are worth the memory, no more.
+            self._entries = [*entries, *self._entries][-_MOST_ENTRIES:]
+
+    def _finish(self) -> None:
+        if owed := self._archive.pay_rows():
+            text = f"{owed} frames are on disk without a row; the next start makes it"
+            self._journal.say("nightcal", "alarm", text)
+        self._write_entries()
 
     def _write(self, item: _Item) -> None:
-        self._write_entries()
         frame = judge_dark(item.frame)
-        row = self._archive.save(frame, item.run, item.night)
+        try:
+            path = self._archive.save(frame, item.run, item.night).path
+            self._catalogue_is_away(None)
+            self._write_entries()
+        except NotCatalogued as owed:
+            path = owed.path
+            self._catalogue_is_away(owed)
         text = f"{item.progress}  {describe(frame)}".strip()
-        self._journal.say(frame.facts.rig, "frame", text, path=row.path, **data_of(frame))
+        self._journal.say(frame.facts.rig, "frame", text, path=path, **data_of(frame))
+
+    def _catalogue_is_away(self, why: NotCatalogued | None) -> None:
+        """Say once that frames are kept without rows, and once that the rows were made."""
+        if why is not None and not self._away:
+            self._journal.say("nightcal", "alarm", f"frames are kept on disk without the catalogue: {why}")
+        elif why is None and self._away:
+            self._journal.say("nightcal", "catalogue", "the catalogue is back, and has every frame")
+        self._away = why is not None
 
 
 def judge_dark(frame: Frame) -> Frame:

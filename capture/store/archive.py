@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
+from collections import deque
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+
+import numpy as np
 
 from capture.clock import Clock
 from capture.config import Config
@@ -14,10 +17,18 @@ from capture.frame import Frame
 from capture.journal import Entry
 from capture.site import Site
 from capture.store import fits_file, headers, paths
-from capture.store.catalogue import Catalogue
+from capture.store.catalogue import Catalogue, NewFrame
 from capture.store.rows import FrameRow, MasterRow
 
 CATALOGUE = "catalogue.sqlite"
+
+
+class NotCatalogued(StoreError):
+    """Raised when a frame's file is safe on disk, at `path`, and its row could not be made: it is owed."""
+
+    def __init__(self, text: str, path: str) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class Archive:
@@ -38,6 +49,9 @@ class Archive:
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.
         self._saving: set[str] = set()
+        # Frames on disk whose rows the database did not take, without their pixels.
+        self._owed: deque[NewFrame] = deque()
+        self._paying = threading.Lock()
 
     @classmethod
     def of(cls, config: Config, clock: Clock) -> Archive:
@@ -55,8 +69,8 @@ class Archive:
     def save(self, frame: Frame, run: int | None, night: date) -> FrameRow:
         """Write the frame's file durably, then its row: from then on the frame counts.
 
-        Raises StoreError. When the file fails nothing is left of it; when the row fails the file stays, and
-        `reconcile` gives it its row.
+        Raises StoreError when the file fails: nothing is left of it. Raises NotCatalogued when the row fails:
+        the file stays, and gets its row by `pay_rows`, with the next frame, or by `reconcile`.
         """
         cards = headers.frame_cards(frame, self.site)
         folder = paths.raw_folder(self.root, night, frame.facts.rig, frame.spec.kind)
@@ -67,11 +81,36 @@ class Archive:
             self._saving.add(name)
             try:
                 sha256 = fits_file.write(file, frame.pixels, cards)
-                return self.catalogue.add_frame(frame, run=run, night=night, path=name, sha256=sha256)
+                return self._add(NewFrame(frame, run, night, name, sha256))
             except fits_file.NameTaken:
                 continue  # Another process took the number.
             finally:
                 self._saving.discard(name)
+
+    def _add(self, new: NewFrame) -> FrameRow:
+        try:
+            if self.pay_rows():
+                raise StoreError(f"the catalogue {self.catalogue.name} still takes no rows")
+            return self.catalogue.add_frames([new])[0]
+        except StoreError as error:
+            pixels = np.broadcast_to(np.uint16(0), new.frame.pixels.shape)
+            self._owed.append(replace(new, frame=replace(new.frame, pixels=pixels)))
+            raise NotCatalogued(
+                f"{new.path} is safe on disk and gets its row later: {error}", new.path
+            ) from error
+
+    def pay_rows(self) -> int:
+        """Try to make the rows that the database did not take; return how many are owed still."""
+        with self._paying:
+            while self._owed:
+                try:
+                    self.catalogue.add_frames([self._owed[0]])
+                except StoreError:
+                    # One that is refused for good must not keep the others waiting.
+                    self._owed.rotate(-1)
+                    break
+                self._owed.popleft()
+            return len(self._owed)
 
     def reconcile(self) -> list[Path]:
         """Give a row to every whole file that has none: its writer was killed, or the catalogue was lost.
@@ -96,16 +135,16 @@ class Archive:
 
     def _adopt(self, file: Path, name: str) -> bool:
         try:
-            header, pixels = fits_file.read(file)
-            frame = headers.frame_of(header, pixels)
+            found = fits_file.inspect(file)
+            frame = headers.frame_of(found.header, found.pixels)
         except StoreError as error:
             file.rename(file.with_name(file.name + paths.DAMAGED))
             self.catalogue.add_entry(
                 Entry(self.clock.now(), "nightcal", "damaged", f"{error}; set aside", {"path": name})
             )
             return False
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        self.catalogue.add_frame(frame, run=None, night=self._night_of(file, frame), path=name, sha256=sha256)
+        night = self._night_of(file, frame)
+        self.catalogue.add_frame(frame, run=None, night=night, path=name, sha256=found.sha256)
         return True
 
     def _night_of(self, file: Path, frame: Frame) -> date:

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -99,7 +100,7 @@ def read(path: Path) -> tuple[fits.Header, Image]:
 
     Raises StoreError when the file is missing, cut off, damaged (by its checksums), or of another layout.
     """
-    verify(path)
+    _verify(path, _content(path))
     try:
         with fits.open(path, memmap=False) as hdus:
             header, pixels = hdus[0].header, hdus[0].data
@@ -109,15 +110,48 @@ def read(path: Path) -> tuple[fits.Header, Image]:
         raise StoreError(f"{path} cannot be read as a FITS image: {error}") from error
 
 
-def verify(path: Path) -> None:
-    """Check that the file is whole and that DATASUM and CHECKSUM agree with its bytes.
+@dataclass(frozen=True)
+class Inspected:
+    """What is known of a whole file without its pixels: `pixels` have their shape and type, and are all 0."""
+
+    header: fits.Header
+    pixels: Image
+    sha256: str
+
+
+def inspect(path: Path) -> Inspected:
+    """Verify a file and read its header, reading it from the disk once. Raises StoreError as `read` does."""
+    content = _content(path)
+    _verify(path, content)
+    end = header_length(content) or 0
+    try:
+        header = fits.Header.fromstring(content[:end])
+        shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
+        stored = (header["BITPIX"], header.get("BZERO", 0))
+        zero: Image = np.zeros(1, {(16, 32768): np.uint16, (-32, 0): np.float32}[stored])
+    except (KeyError, ValueError, TypeError, fits.VerifyError) as error:
+        raise StoreError(f"{path} is no FITS image of ours: {error}") from error
+    return Inspected(header, np.broadcast_to(zero, shape), hashlib.sha256(content).hexdigest())
+
+
+def verify(path: Path) -> str:
+    """Check that the file is whole and that DATASUM and CHECKSUM agree with its bytes; return its SHA-256.
 
     Raises StoreError with one sentence that says what is wrong.
     """
+    content = _content(path)
+    _verify(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _verify(path: Path, content: bytes) -> None:
     end = header_length(content)
     if end is None:
         raise StoreError(f"{path} has no whole FITS header: it was cut off, or is no FITS file")

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from capture.clock import SimulatedClock
 from capture.errors import StoreError
 from capture.store import fits_file
-from capture.store.archive import Archive
+from capture.store.archive import Archive, NotCatalogued
 from tests.capture.store.conftest import another_program
 from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, SITE, START, make_frame
 
@@ -72,6 +72,26 @@ def test_a_frame_killed_between_file_and_row_is_adopted(archive: Archive, place:
     assert (row.spec, row.verdict, row.taken) == (lost.spec, lost.verdict, lost.facts.started)
     assert row.statistics == lost.statistics
     assert row.sha256 == hashlib.sha256(adopted.read_bytes()).hexdigest()
+    assert archive.reconcile() == []
+
+
+def test_frames_of_a_time_without_a_catalogue_get_their_rows_and_their_run(
+    archive: Archive, place: str
+) -> None:
+    run = archive.catalogue.open_run("T1", "darks", NIGHT, START)
+    rename(place, "frames", "frames_away")
+    frames = [make_frame(DARK, minutes=minutes) for minutes in range(3)]
+    for frame in frames[:2]:
+        with pytest.raises(NotCatalogued, match="is safe on disk and gets its row later"):
+            archive.save(frame, run, NIGHT)
+    assert archive.pay_rows() == 2
+    rename(place, "frames_away", "frames")
+    archive.save(frames[2], run, NIGHT)
+    assert archive.pay_rows() == 0
+    rows = archive.catalogue.frames()
+    assert [(row.run, row.taken) for row in rows] == [(run, frame.facts.started) for frame in frames]
+    for row, frame in zip(rows, frames, strict=True):
+        assert np.array_equal(fits_file.read(archive.path_of(row))[1], frame.pixels)
     assert archive.reconcile() == []
 
 
