@@ -162,7 +162,7 @@ class FlatController:
         if not hopeful:
             return Stop(self._why_over(ahead))
         setting = self._sun.is_setting(now_s)
-        name = plan.counts[0][0] if plan else self._next_in_line(ahead, hopeful, setting=setting)
+        name = plan.counts[0][0] if plan else ahead.next_in_line(hopeful, setting=setting)
         until_s = opens_s
         if doubts[name] > _DOUBTS * _SURE:
             # It may be over sooner than expected.
@@ -198,11 +198,6 @@ class FlatController:
             if readable > _READABLE and self._model.throughput_sigma(name) > _STRANGE:
                 return name
         return None
-
-    def _next_in_line(self, ahead: Prospect, hopeful: Mapping[str, float], *, setting: bool) -> str:
-        """At dusk the faintest filter comes first, at dawn the brightest."""
-        needed_s = {name: ahead.needed_s[ahead.filters.index(name), 0] for name in hopeful}
-        return (max if setting else min)(needed_s, key=lambda name: needed_s[name])
 
     def _take(self, name: str, now_s: float) -> Action:
         model, settings = self._model, self._settings

@@ -6,7 +6,7 @@ restlessness and with the exposure, and towards the limits, where the exposure c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -35,12 +35,15 @@ _USUAL_SIGMA = 0.006
 class Prospect:
     """`times_s` (times,) from the next opening to the window's end; the rest (filters, times).
 
-    `needed_s` is the exposure to the target, `taken_s` that within the limits, `off` its ln level over the
-    target's.
+    `log_rates` are ln ADU/s and change by `per_s` (times,) a second. `needed_s` is the exposure to the
+    target, infinite where the sky fades too fast for it, `taken_s` that within the limits, `off` its ln
+    level over the target's.
     """
 
     filters: tuple[str, ...]
     times_s: Floats
+    log_rates: Floats
+    per_s: Floats
     needed_s: Floats
     taken_s: Floats
     off: Floats
@@ -73,15 +76,32 @@ class Prospect:
 
     def soonest_s(self, filter_name: str, doubt: float) -> float | None:
         """When a filter can be in band at the earliest if the model errs by `doubt` in ln; None if never."""
-        row = self.filters.index(filter_name)
-        settings, reach = self.settings, np.exp(min(doubt, 50.0))
+        row, settings = self.filters.index(filter_name), self.settings
         low, high = settings.min_exposure_s / (1 + settings.tolerance), settings.max_exposure_s
         high /= 1 - settings.tolerance
-        can = (self.needed_s[row] * reach >= low) & (self.needed_s[row] / reach <= high)
-        can &= (
-            self.times_s + np.minimum(self.taken_s[row] / reach, settings.max_exposure_s) <= self.times_s[-1]
+        # Not a part of the exposure that the mean needs: a sky fading too fast to give one still has hopes.
+        shortest_s, longest_s = (
+            exposure_s(settings.target_adu, self.log_rates[row] + side * doubt, self.per_s, 0.0)
+            for side in (1, -1)
         )
+        can = (longest_s >= low) & (shortest_s <= high)
+        can &= self.times_s + np.clip(shortest_s, low, settings.max_exposure_s) <= self.times_s[-1]
         return float(self.times_s[can.argmax()]) if can.any() else None
+
+    def next_in_line(self, names: Iterable[str], *, setting: bool) -> str:
+        """At dusk the faintest comes first of those that are too bright yet, at dawn the brightest too dim.
+
+        When all seem to be gone, the one that was there last.
+        """
+        settings = self.settings
+        needed_s = {name: float(self.needed_s[self.filters.index(name), 0]) for name in names}
+        coming = {
+            name: s
+            for name, s in needed_s.items()
+            if (s < settings.min_exposure_s if setting else s > settings.max_exposure_s)
+        }
+        line = coming or needed_s
+        return (max if setting == bool(coming) else min)(line, key=lambda name: line[name])
 
 
 def prospect(
@@ -107,6 +127,8 @@ def prospect(
     return Prospect(
         tuple(filters),
         times_s,
+        log_rates,
+        per_s,
         needed_s,
         taken_s,
         off,

@@ -139,6 +139,22 @@ def test_it_leaves_with_a_reason_when_the_sky_is_too_dim_for_what_is_left() -> N
     assert "of Ha" in twilight.reason
 
 
+def darker_sun(when: datetime) -> float:
+    """The roof opens late: the Sun is at -8 deg already."""
+    return setting_sun(when) - 8.0
+
+
+def test_a_cold_start_late_at_dusk_looks_and_takes_what_a_bright_telescope_still_can() -> None:
+    assert run(Twilight(darker_sun, 60000.0)).taken["L"] >= 9
+
+
+@pytest.mark.parametrize("rate", [1.0, 1000.0])
+def test_a_cold_start_too_late_at_dusk_has_looked_before_it_says_so(rate: float) -> None:
+    twilight = run(Twilight(darker_sun, rate))
+    assert twilight.probes >= 1
+    assert "too dim" in twilight.reason
+
+
 def test_a_slow_camera_takes_what_the_window_allows_and_says_what_is_missing() -> None:
     twilight = run(Twilight(setting_sun), count=40, overhead_s=25.0)
     assert "missing" in twilight.reason
