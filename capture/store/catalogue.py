@@ -19,6 +19,7 @@ from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
 from capture.store.needs import Holding, Missing, Need
+from capture.store.outbox import Outbox
 from capture.store.quarantine import Quarantine
 from capture.store.rows import (
     FrameRow,
@@ -58,7 +59,7 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig.
+    `leases`, who may work with which rig; `outbox`, which files are to reach whom.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -67,6 +68,7 @@ class Catalogue:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs."""
         self._database = Database(place, busy_timeout_s)
         self.told = Told(self._database)
+        self.outbox = Outbox(self._database)
         self.quarantine = Quarantine(self._database)
         self.leases = Leases(self._database)
 

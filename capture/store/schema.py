@@ -5,11 +5,21 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0002"
+REVISION = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -205,3 +215,25 @@ class LeaseTable(Base):
     holder: Mapped[str | None]
     fence: Mapped[int]
     until: Mapped[datetime]
+
+
+class DeliveryTable(Base):
+    """A file for somebody's place; `path` is NULL for what is made at sending."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("recipient", "name", name="deliveries_once"),
+        Index("deliveries_waiting", "state", "recipient"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recipient: Mapped[str]
+    name: Mapped[str]
+    path: Mapped[str | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(12))
+    queued: Mapped[datetime]
+    begun: Mapped[bool]
+    attempts: Mapped[int]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str]
+    delivered: Mapped[datetime | None]
