@@ -18,6 +18,7 @@ from capture.journal import Entry
 from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
+from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow
 
 CATALOGUE = "catalogue.sqlite"
@@ -45,6 +46,7 @@ class Archive:
         self.clock = clock
         self._probe()
         self.catalogue = Catalogue(database or folder / CATALOGUE)
+        self.catalogue.quarantine.keep_in(QuarantineFile(folder))
         self._naming = threading.Lock()
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.
@@ -116,7 +118,8 @@ class Archive:
         """Give a row to every whole file that has none: its writer was killed, or the catalogue was lost.
 
         Temporary files whose writer is gone are removed. A damaged file is set aside as `*.damaged` and said
-        so in the catalogue's entries. Returns the files adopted.
+        so in the catalogue's entries, as are frames that count no longer by the file of the quarantine alone.
+        Returns the files adopted.
         """
         adopted: list[Path] = []
         raw = self.root / paths.RAW
@@ -131,6 +134,8 @@ class Archive:
             name = file.relative_to(self.root).as_posix()
             if name not in known and name not in saving and self._adopt(file, name):
                 adopted.append(file)
+        if told := self.catalogue.quarantine.recall():
+            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
         return adopted
 
     def _adopt(self, file: Path, name: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from capture.frame import Kind
 from capture.store.database import Database
+from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Spoilt
 from capture.store.schema import FrameTable, QuarantineTable
 from capture.store.sets import count_again
 
@@ -25,15 +27,26 @@ class SetAside:
 
 
 class Quarantine:
-    """What was set aside, in the catalogue's database. Its methods raise StoreError as the Catalogue's do."""
+    """What was set aside, in the catalogue's database and, for it may be lost, in a file beside it.
+
+    Its methods raise StoreError as the Catalogue's do.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._file: QuarantineFile | None = None
+
+    def keep_in(self, file: QuarantineFile) -> None:
+        """Write there, too, from now on."""
+        self._file = file
 
     def set_aside(
         self, rig: str, kinds: Iterable[Kind], since: datetime, when: datetime, who: str, why: str
     ) -> list[int]:
-        """Let a rig's good frames of these kinds, taken since then, count no longer; return their ids."""
+        """Let a rig's good frames of these kinds, taken since then, count no longer; return their ids.
+
+        The file has them before the database does.
+        """
         query = select(FrameTable).where(
             FrameTable.rig == rig,
             FrameTable.kind.in_([kind.value for kind in kinds]),
@@ -42,15 +55,38 @@ class Quarantine:
         )
         with self._database.write() as session:
             frames = list(session.scalars(query))
-            for frame in frames:
-                frame.good, frame.reasons = False, [*frame.reasons, why]
-                session.add(QuarantineTable(frame=frame.id, time=when, who=who, why=why))
-            session.flush()
-            count_again(session, (frame.set for frame in frames))
+            if self._file is not None and frames:
+                self._file.add([Spoilt(frame.path, frame.sha256, when, who, why) for frame in frames])
+            _spoil(session, [(frame, when, who, why) for frame in frames])
             return [frame.id for frame in frames]
+
+    def recall(self) -> str:
+        """Set aside what only the file tells of any more; in words what was, empty when nothing."""
+        told, unreadable = self._file.read() if self._file is not None else ([], 0)
+        with self._database.write() as session:
+            known = set(session.scalars(select(QuarantineTable.frame)))
+            again = []
+            for one in dict.fromkeys(told):
+                found = FrameTable.path == one.path, FrameTable.sha256 == one.sha256
+                frame = session.scalars(select(FrameTable).where(*found)).one_or_none()
+                if frame is not None and frame.id not in known:
+                    known.add(frame.id)
+                    again.append((frame, one.time, one.who, one.why))
+            _spoil(session, again)
+        words = [f"{len(again)} frames are set aside again, as {QUARANTINE} tells"] if again else []
+        words += [f"{unreadable} lines of {QUARANTINE} cannot be read; mend them"] if unreadable else []
+        return "; ".join(words)
 
     def all(self) -> list[SetAside]:
         """What is set aside, in the order in which it was."""
         query = select(QuarantineTable).order_by(QuarantineTable.time, QuarantineTable.frame)
         with self._database.read() as session:
             return [SetAside(row.frame, row.time, row.who, row.why) for row in session.scalars(query)]
+
+
+def _spoil(session: Session, frames: Sequence[tuple[FrameTable, datetime, str, str]]) -> None:
+    for frame, when, who, why in frames:
+        frame.good, frame.reasons = False, [*frame.reasons, why]
+        session.add(QuarantineTable(frame=frame.id, time=when, who=who, why=why))
+    session.flush()
+    count_again(session, (frame.set for frame, *_ in frames))

@@ -1,0 +1,100 @@
+"""What was set aside outlives the database: a file beside it is written first and read at every start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from capture.clock import SimulatedClock
+from capture.errors import StoreError
+from capture.frame import Kind
+from capture.store.archive import Archive
+from capture.store.quarantine import SetAside
+from capture.store.quarantine_file import QUARANTINE
+from tests.capture.store.frames import DARK, NIGHT, SITE, START, make_frame
+
+LATER = START + timedelta(hours=1)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    archive = opened(tmp_path)
+    yield archive
+    archive.close()
+
+
+def opened(folder: Path) -> Archive:
+    return Archive(folder, SITE, SimulatedClock(START))
+
+
+def spoil(archive: Archive, minutes: float, why: str = "light") -> list[int]:
+    since = START + timedelta(minutes=minutes)
+    return archive.catalogue.quarantine.set_aside("T1", (Kind.DARK,), since, LATER, "a test", why)
+
+
+def lose_the_database(folder: Path) -> None:
+    for file in folder.glob("catalogue.sqlite*"):
+        file.unlink()
+
+
+def test_a_lost_database_frees_no_frame(archive: Archive, tmp_path: Path) -> None:
+    rows = [archive.save(make_frame(DARK, minutes=minute), None, NIGHT) for minute in range(3)]
+    assert spoil(archive, 2) == [rows[2].id]
+    archive.close()
+    lose_the_database(tmp_path)
+    again = opened(tmp_path)
+    try:
+        assert len(again.reconcile()) == 3
+        by_path = {row.path: row for row in again.catalogue.frames()}
+        assert [by_path[row.path].good for row in rows] == [True, True, False]
+        spoilt = by_path[rows[2].path]
+        assert spoilt.verdict.reasons == ("light",)
+        assert again.catalogue.quarantine.all() == [SetAside(spoilt.id, LATER, "a test", "light")]
+        (told,) = [entry.text for entry in again.catalogue.entries()]
+        assert told == "1 frames are set aside again, as quarantine.jsonl tells"
+        again.reconcile()
+        assert again.catalogue.quarantine.all() == [SetAside(spoilt.id, LATER, "a test", "light")]
+        assert len(again.catalogue.entries()) == 1, "nothing is told twice"
+    finally:
+        again.close()
+
+
+def test_a_frame_is_in_the_file_before_it_is_in_the_database(archive: Archive, tmp_path: Path) -> None:
+    archive.save(make_frame(DARK, minutes=1), None, NIGHT)
+    (tmp_path / QUARANTINE).mkdir()
+    with pytest.raises(StoreError, match=r"quarantine.jsonl cannot be written"):
+        spoil(archive, 0)
+    assert archive.catalogue.quarantine.all() == []
+    assert [row.good for row in archive.catalogue.frames()] == [True]
+
+
+def test_a_line_that_was_cut_off_costs_no_other_and_is_told(archive: Archive, tmp_path: Path) -> None:
+    rows = [archive.save(make_frame(DARK, minutes=minute), None, NIGHT) for minute in range(2)]
+    file = tmp_path / QUARANTINE
+    file.write_text('{"path": "raw/2026-')
+    spoil(archive, 0)
+    lines = file.read_text().splitlines()
+    assert [json.loads(line)["path"] for line in lines[1:]] == [row.path for row in rows]
+    archive.reconcile()
+    (told,) = [entry.text for entry in archive.catalogue.entries()]
+    assert told == "1 lines of quarantine.jsonl cannot be read; mend them"
+
+
+def test_another_file_of_the_same_name_is_not_blamed(archive: Archive, tmp_path: Path) -> None:
+    row = archive.save(make_frame(DARK), None, NIGHT)
+    spoil(archive, 0)
+    archive.close()
+    lose_the_database(tmp_path)
+    (tmp_path / row.path).unlink()
+    again = opened(tmp_path)
+    try:
+        other = again.save(make_frame(DARK, minutes=9), None, NIGHT)
+        assert other.path == row.path
+        again.reconcile()
+        assert [frame.good for frame in again.catalogue.frames()] == [True]
+    finally:
+        again.close()
