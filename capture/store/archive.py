@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,9 +22,14 @@ from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
 from capture.store.quarantine_file import QuarantineFile
-from capture.store.rows import FrameRow, MasterRow
+from capture.store.rows import FrameRow, MasterRow, RunRow
+from capture.store.run_cards import night_of, run_cards, run_of
 
 CATALOGUE = "catalogue.sqlite"
+EVENTS = "events.jsonl"
+# So many rows are made with one commit, and at most so many files read again after a kill.
+_BATCH = 100
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 class NotCatalogued(StoreError):
@@ -45,12 +53,13 @@ class Archive:
         self.site = site
         self.clock = clock
         self._probe()
-        self.catalogue = Catalogue(database or folder / CATALOGUE)
+        self.catalogue = Catalogue(database or folder / CATALOGUE, ledger=folder / EVENTS)
         self.catalogue.quarantine.keep_in(QuarantineFile(folder))
         self._naming = threading.Lock()
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.
         self._saving: set[str] = set()
+        self._runs: dict[int, RunRow] = {}
         # Frames on disk whose rows the database did not take, without their pixels.
         self._owed: deque[NewFrame] = deque()
         self._paying = threading.Lock()
@@ -74,7 +83,7 @@ class Archive:
         Raises StoreError when the file fails: nothing is left of it. Raises NotCatalogued when the row fails:
         the file stays, and gets its row by `pay_rows`, with the next frame, or by `reconcile`.
         """
-        cards = headers.frame_cards(frame, self.site)
+        cards = [*headers.frame_cards(frame, self.site), *run_cards(self._run(run), night)]
         folder = paths.raw_folder(self.root, night, frame.facts.rig, frame.spec.kind)
         stem = paths.raw_stem(frame.facts.rig, frame.spec)
         while True:
@@ -114,43 +123,65 @@ class Archive:
                 self._owed.popleft()
             return len(self._owed)
 
-    def reconcile(self) -> list[Path]:
+    def reconcile(self, progress: Progress | None = None) -> list[Path]:
         """Give a row to every whole file that has none: its writer was killed, or the catalogue was lost.
 
         Temporary files whose writer is gone are removed. A damaged file is set aside as `*.damaged` and said
         so in the catalogue's entries, as are frames that count no longer by the file of the quarantine alone.
-        Returns the files adopted.
+        Returns the files adopted. Rows are made in batches: what is cut off goes on where it was. `progress`
+        is told how many of how many files are done.
         """
         adopted: list[Path] = []
         raw = self.root / paths.RAW
         for leftover in sorted(self.root.rglob(f".*{fits_file.TEMPORARY}")):
             if fits_file.is_abandoned(leftover):
                 leftover.unlink(missing_ok=True)
+        self.pay_rows()
+        self.catalogue.told.restore()
         # The files are listed before the rows are: a frame saved meanwhile has its row by then.
         found = sorted(raw.rglob("*.fits"))
         saving = set(self._saving)
-        known = self.catalogue.paths()
-        for file in found:
-            name = file.relative_to(self.root).as_posix()
-            if name not in known and name not in saving and self._adopt(file, name):
-                adopted.append(file)
+        known = self.catalogue.paths() | saving
+        orphans = [file for file in found if file.relative_to(self.root).as_posix() not in known]
+        for first in range(0, len(orphans), _BATCH):
+            batch = orphans[first : first + _BATCH]
+            frames = [new for file in batch if (new := self._adopted(file)) is not None]
+            self.catalogue.add_frames(frames)
+            adopted += [self.root / new.path for new in frames]
+            if progress is not None:
+                progress(first + len(batch), len(orphans))
         if told := self.catalogue.quarantine.recall():
             self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
         return adopted
 
-    def _adopt(self, file: Path, name: str) -> bool:
+    def set_aside(self, file: Path, why: StoreError) -> None:
+        """Keep a damaged file as `*.damaged`, where nobody takes it for whole, and say so in the entries."""
+        file.rename(file.with_name(file.name + paths.DAMAGED))
+        name = file.relative_to(self.root).as_posix()
+        self.catalogue.add_entry(
+            Entry(self.clock.now(), "nightcal", "damaged", f"{why}; set aside", {"path": name})
+        )
+
+    def _adopted(self, file: Path) -> NewFrame | None:
         try:
             found = fits_file.inspect(file)
             frame = headers.frame_of(found.header, found.pixels)
         except StoreError as error:
-            file.rename(file.with_name(file.name + paths.DAMAGED))
-            self.catalogue.add_entry(
-                Entry(self.clock.now(), "nightcal", "damaged", f"{error}; set aside", {"path": name})
-            )
-            return False
-        night = self._night_of(file, frame)
-        self.catalogue.add_frame(frame, run=None, night=night, path=name, sha256=found.sha256)
-        return True
+            self.set_aside(file, error)
+            return None
+        by = run_of(found.header)
+        run = (
+            None if by is None else self.catalogue.run_of(frame.facts.rig, by.sequence, by.night, by.started)
+        )
+        night = night_of(found.header) or self._night_of(file, frame)
+        return NewFrame(frame, run, night, file.relative_to(self.root).as_posix(), found.sha256)
+
+    def _run(self, number: int | None) -> RunRow | None:
+        """A run by its number; None when the catalogue does not answer: that keeps no frame from the disk."""
+        if number is not None and number not in self._runs:
+            with suppress(StoreError):
+                self._runs[number] = self.catalogue.run(number)
+        return None if number is None else self._runs.get(number)
 
     def _night_of(self, file: Path, frame: Frame) -> date:
         try:

@@ -18,24 +18,25 @@ from capture.store import sets
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
+from capture.store.ledger import Ledger
 from capture.store.needs import Holding, Missing, Need
 from capture.store.outbox import Outbox
 from capture.store.quarantine import Quarantine
 from capture.store.rows import (
     FrameRow,
     MasterRow,
+    NewMaster,
     RunRow,
     entry_view,
     frame_values,
     frame_view,
+    master_values,
     master_view,
     run_view,
-    spec_values,
 )
 from capture.store.schema import (
     EntryTable,
     FrameTable,
-    MasterInputTable,
     MasterTable,
     RunTable,
     SetTable,
@@ -64,10 +65,13 @@ class Catalogue:
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
 
-    def __init__(self, place: Path | str, busy_timeout_s: float = 30.0) -> None:
-        """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs."""
+    def __init__(self, place: Path | str, busy_timeout_s: float = 30.0, ledger: Path | None = None) -> None:
+        """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs.
+
+        What operators tell is kept in the file `ledger` too, where one is named.
+        """
         self._database = Database(place, busy_timeout_s)
-        self.told = Told(self._database)
+        self.told = Told(self._database, None if ledger is None else Ledger(ledger))
         self.outbox = Outbox(self._database)
         self.quarantine = Quarantine(self._database)
         self.leases = Leases(self._database)
@@ -96,6 +100,23 @@ class Catalogue:
             if row is None:
                 raise StoreError(f"there is no run {run} in the catalogue")
             row.ended, row.outcome = ended, outcome
+
+    def run(self, number: int) -> RunRow:
+        """A run by its number. Raises StoreError when there is none."""
+        with self._database.read() as session:
+            row = session.get(RunTable, number)
+            if row is None:
+                raise StoreError(f"there is no run {number} in the catalogue")
+            return run_view(row)
+
+    def run_of(self, rig: str, sequence: str, night: date, started: datetime) -> int:
+        """The number of the run that a frame's header names, recorded when it is not there."""
+        query = select(RunTable.id).where(
+            RunTable.rig == rig, RunTable.sequence == sequence, RunTable.started == started
+        )
+        with self._database.read() as session:
+            number = session.scalars(query).first()
+        return self.open_run(rig, sequence, night, started) if number is None else number
 
     def runs(self, *, rig: str | None = None, night: date | None = None) -> list[RunRow]:
         """Runs in the order of their start."""
@@ -168,9 +189,22 @@ class Catalogue:
             return None if row is None else frame_view(row)
 
     def paths(self) -> set[str]:
-        """The paths of all frames, relative to the archive's root."""
+        """The paths of all frames and masters, relative to the archive's root."""
         with self._database.read() as session:
-            return set(session.scalars(select(FrameTable.path)))
+            return {*session.scalars(select(FrameTable.path)), *session.scalars(select(MasterTable.path))}
+
+    def files(self) -> list[tuple[str, str]]:
+        """The path and the SHA-256 of every frame's and every master's file, in the order of their paths."""
+        with self._database.read() as session:
+            tables = (FrameTable, MasterTable)
+            found = [row for one in tables for row in session.execute(select(one.path, one.sha256))]
+        return sorted((row.path, row.sha256) for row in found)
+
+    def frames_by_file(self, hashes: Iterable[str]) -> dict[str, int]:
+        """The ids of the frames whose files have these SHA-256, by that."""
+        query = select(FrameTable.sha256, FrameTable.id).where(FrameTable.sha256.in_(set(hashes)))
+        with self._database.read() as session:
+            return {row.sha256: row.id for row in session.execute(query)}
 
     def filters(self, rig: str) -> tuple[str, ...]:
         """The filters of all flats that the rig has taken, in the order of their first."""
@@ -212,10 +246,11 @@ class Catalogue:
         figures: Mapping[str, float],
     ) -> MasterRow:
         """Record a master whose file is on disk already, with the frames that it was made of."""
-        with self._database.write() as session:
-            row = MasterTable(
+        return self.adopt_master(
+            NewMaster(
                 rig=rig,
                 camera=inputs[-1].facts.camera,
+                spec=spec.set_key(),
                 path=path,
                 sha256=sha256,
                 method=method,
@@ -224,11 +259,18 @@ class Catalogue:
                 newest_input=max(frame.taken for frame in inputs),
                 oldest_input=min(frame.taken for frame in inputs),
                 figures=dict(figures),
-                inputs=[MasterInputTable(frame=frame.id, sha256=frame.sha256) for frame in inputs],
-                **spec_values(spec.set_key()),
+                inputs=tuple((frame.id, frame.sha256) for frame in inputs),
             )
-            session.add(row)
-            session.flush()
+        )
+
+    def adopt_master(self, new: NewMaster) -> MasterRow:
+        """Record a master by all that its row says. The same file again is the same row."""
+        with self._database.write() as session:
+            row = session.scalars(select(MasterTable).where(MasterTable.path == new.path)).one_or_none()
+            if row is None or row.sha256 != new.sha256:
+                row = MasterTable(**master_values(new))
+                session.add(row)
+                session.flush()
             return master_view(row)
 
     def masters(

@@ -128,10 +128,15 @@ def inspect(path: Path) -> Inspected:
         header = fits.Header.fromstring(content[:end])
         shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
         stored = (header["BITPIX"], header.get("BZERO", 0))
-        zero: Image = np.zeros(1, {(16, 32768): np.uint16, (-32, 0): np.float32}[stored])
+        if stored not in ((16, 32768), (-32, 0)):
+            raise ValueError(f"BITPIX {stored[0]} with BZERO {stored[1]}")
     except (KeyError, ValueError, TypeError, fits.VerifyError) as error:
         raise StoreError(f"{path} is no FITS image of ours: {error}") from error
-    return Inspected(header, np.broadcast_to(zero, shape), hashlib.sha256(content).hexdigest())
+    if stored[0] == 16:
+        pixels: Image = np.broadcast_to(np.uint16(0), shape)
+    else:
+        pixels = np.broadcast_to(np.float32(0), shape)
+    return Inspected(header, pixels, hashlib.sha256(content).hexdigest())
 
 
 def verify(path: Path) -> str:

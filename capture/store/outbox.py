@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from capture.store.database import Database
 from capture.store.schema import DeliveryTable
@@ -16,11 +17,18 @@ MANIFEST = "SHA256SUMS"
 
 
 class DeliveryState(StrEnum):
-    """`waiting` to be sent, or sent again; `delivered` whole; `withdrawn`: not to be sent any more."""
+    """`waiting` to be sent, or sent again; `delivered` whole; `recalled`: there, but to be set aside.
+
+    `withdrawn`: not to be sent, or set aside there.
+    """
 
     WAITING = "waiting"
     DELIVERED = "delivered"
+    RECALLED = "recalled"
     WITHDRAWN = "withdrawn"
+
+
+_TO_DO = (DeliveryState.WAITING.value, DeliveryState.RECALLED.value)
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,8 @@ class Outbox:
         return new
 
     def waiting(self, recipient: str | None = None) -> list[DeliveryRow]:
-        """What is to be sent, in the order in which it was asked for, manifests last."""
-        query = select(DeliveryTable).where(DeliveryTable.state == DeliveryState.WAITING.value)
+        """What is to be sent or set aside, in the order in which it was asked for, manifests last."""
+        query = select(DeliveryTable).where(DeliveryTable.state.in_(_TO_DO))
         if recipient is not None:
             query = query.where(DeliveryTable.recipient == recipient)
         query = query.order_by(DeliveryTable.path.is_(None), DeliveryTable.queued, DeliveryTable.id)
@@ -121,16 +129,33 @@ class Outbox:
                 return
             row.state, row.delivered = DeliveryState.DELIVERED.value, when
             row.size_bytes, row.attempts, row.error = size_bytes, 0, ""
-            if row.path is None:
-                return
-            folder = row.name.rpartition("/")[0]
-            name = f"{folder}/{MANIFEST}" if folder else MANIFEST
-            query = select(DeliveryTable).filter_by(recipient=row.recipient, name=name)
-            manifest = session.scalars(query).one_or_none()
-            if manifest is None:
-                manifest = DeliveryTable(recipient=row.recipient, name=name, attempts=0, error="")
-                session.add(manifest)
-            manifest.state, manifest.queued, manifest.begun = DeliveryState.WAITING.value, when, False
+            if row.path is not None:
+                _make_due(session, row.recipient, _manifest_of(row.name), when)
+
+    def make_due(self, recipient: str, name: str, now: datetime) -> None:
+        """Have a file sent that is made at sending, because what it tells has changed."""
+        with self._database.write() as session:
+            _make_due(session, recipient, name, now)
+
+    def recall(self, recipient: str, name: str, now: datetime) -> bool:
+        """Have a file set aside at the recipient's, or not sent at all; whether there was any such."""
+        query = select(DeliveryTable).filter_by(recipient=recipient, name=name)
+        with self._database.write() as session:
+            row = session.scalars(query).one_or_none()
+            if row is None or row.state not in (DeliveryState.WAITING, DeliveryState.DELIVERED):
+                return False
+            there = row.state == DeliveryState.DELIVERED
+            row.state = (DeliveryState.RECALLED if there else DeliveryState.WITHDRAWN).value
+            row.queued = now
+            return True
+
+    def set_aside(self, number: int, when: datetime) -> None:
+        """Say that a recalled file is set aside there; the manifest of its folder is due with it."""
+        with self._database.write() as session:
+            row = session.get(DeliveryTable, number)
+            if row is not None:
+                row.state, row.attempts, row.error = DeliveryState.WITHDRAWN.value, 0, ""
+                _make_due(session, row.recipient, _manifest_of(row.name), when)
 
     def fail(self, number: int, error: str) -> None:
         """Say why the file did not arrive this time."""
@@ -154,6 +179,19 @@ class Outbox:
         query = select(*columns, func.count()).group_by(*columns)
         with self._database.read() as session:
             return {(who, DeliveryState(state)): count for who, state, count in session.execute(query)}
+
+
+def _manifest_of(name: str) -> str:
+    folder = name.rpartition("/")[0]
+    return f"{folder}/{MANIFEST}" if folder else MANIFEST
+
+
+def _make_due(session: Session, recipient: str, name: str, now: datetime) -> None:
+    row = session.scalars(select(DeliveryTable).filter_by(recipient=recipient, name=name)).one_or_none()
+    if row is None:
+        row = DeliveryTable(recipient=recipient, name=name, attempts=0, error="")
+        session.add(row)
+    row.state, row.queued, row.begun = DeliveryState.WAITING.value, now, False
 
 
 def _view(row: DeliveryTable) -> DeliveryRow:

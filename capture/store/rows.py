@@ -17,6 +17,7 @@ from capture.store.schema import (
     EntryTable,
     EventTable,
     FrameTable,
+    MasterInputTable,
     MasterTable,
     OrderTable,
     RunTable,
@@ -92,6 +93,28 @@ class MasterRow:
     oldest_input: datetime
     figures: dict[str, float] = field(default_factory=dict)
     inputs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class NewMaster:
+    """A master whose file is on disk already: its row to be. `spec` is its set key.
+
+    `inputs` are the ids of the frames that it was made of and their files' SHA-256 then: all that are known,
+    which may be fewer than `count`.
+    """
+
+    rig: str
+    camera: str
+    spec: FrameSpec
+    path: str
+    sha256: str
+    method: str
+    count: int
+    built: datetime
+    newest_input: datetime
+    oldest_input: datetime
+    figures: dict[str, float]
+    inputs: tuple[tuple[int, str], ...]
 
 
 @cache
@@ -206,6 +229,13 @@ def frame_view(row: FrameTable) -> FrameRow:
         target_adu=row.target_adu,
         gates=dict(row.gates),
     )
+
+
+def master_values(new: NewMaster) -> dict[str, Any]:
+    """A master as columns, and its inputs as rows."""
+    values = {f.name: getattr(new, f.name) for f in fields(NewMaster) if f.name not in ("spec", "inputs")}
+    inputs = [MasterInputTable(frame=frame, sha256=sha256) for frame, sha256 in new.inputs]
+    return values | spec_values(new.spec) | {"inputs": inputs}
 
 
 def master_view(row: MasterTable) -> MasterRow:

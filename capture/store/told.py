@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from capture.store.database import Database
 from capture.store.events import EventKind, EventRow
+from capture.store.ledger import Ledger
 from capture.store.orders import OrderedFlats, OrderRow
 from capture.store.rows import event_view, order_view
 from capture.store.schema import EventTable, OrderTable
 
 
 class Told:
-    """Events and orders in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
+    """Events and orders in the catalogue's database. Every method raises StoreError as the Catalogue's do.
 
-    def __init__(self, database: Database) -> None:
+    With a ledger events are in its file before they are in the database, which can be made again from it.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger | None = None) -> None:
         self._database = database
+        self._ledger = ledger
 
     def add_event(
         self,
@@ -31,10 +39,13 @@ class Told:
         note: str,
     ) -> EventRow:
         """Record what was done to a rig at `time`: what was taken before no longer counts."""
+        said = _Event(rig, kind.value, filter_name, time, told, who, note)
+        self._keep({"event": asdict(said)})
+        return self._add_event(said)
+
+    def _add_event(self, said: _Event) -> EventRow:
         with self._database.write() as session:
-            row = EventTable(
-                rig=rig, kind=kind.value, filter=filter_name, time=time, told=told, who=who, note=note
-            )
+            row = EventTable(**asdict(said))
             session.add(row)
             session.flush()
             return event_view(row)
@@ -53,20 +64,22 @@ class Told:
             row = session.get(EventTable, number)
             if row is None:
                 return None
+            said = {f.name: getattr(row, f.name) for f in fields(_Event)}
             session.delete(row)
+            self._keep({"forgotten": said})
             return event_view(row)
 
     def set_order(
         self, rig: str, night: date, flats: Sequence[OrderedFlats], made: datetime, who: str
     ) -> None:
         """Keep an operator's order for one night, in place of an earlier one; an empty one takes it back."""
+        wanted = [[one.filter, one.count] for one in flats]
         with self._database.write() as session:
             earlier = session.get(OrderTable, (rig, night))
             if earlier is not None:
                 session.delete(earlier)
                 session.flush()
             if flats:
-                wanted = [[one.filter, one.count] for one in flats]
                 session.add(OrderTable(rig=rig, night=night, made=made, who=who, flats=wanted))
 
     def order(self, rig: str, night: date) -> OrderRow | None:
@@ -74,3 +87,53 @@ class Told:
         with self._database.read() as session:
             row = session.get(OrderTable, (rig, night))
             return None if row is None else order_view(row)
+
+    def restore(self) -> int:
+        """Tell the database the events of the ledger that it does not know; return how many.
+
+        Lines that make no sense are left out: a ledger may be edited by hand.
+        """
+        if self._ledger is None:
+            return 0
+        said: dict[_Event, None] = {}
+        for record in self._ledger.records():
+            with suppress(KeyError, TypeError, ValueError):
+                if "event" in record:
+                    said[_event_of(record["event"])] = None
+                elif "forgotten" in record:
+                    said.pop(_event_of(record["forgotten"]), None)
+        with self._database.read() as session:
+            known = {
+                _Event(**{f.name: getattr(row, f.name) for f in fields(_Event)})
+                for row in session.scalars(select(EventTable))
+            }
+        missing = [event for event in said if event not in known]
+        for event in missing:
+            self._add_event(event)
+        return len(missing)
+
+    def _keep(self, record: dict[str, object]) -> None:
+        if self._ledger is not None:
+            self._ledger.append(record)
+
+
+@dataclass(frozen=True)
+class _Event:
+    """An event as it was told, in the columns' names."""
+
+    rig: str
+    kind: str
+    filter: str | None
+    time: datetime
+    told: datetime
+    who: str
+    note: str
+
+
+def _event_of(record: dict[str, Any]) -> _Event:
+    times = {name: datetime.fromisoformat(record[name]) for name in ("time", "told")}
+    event = _Event(**(record | times))
+    EventKind(event.kind)
+    if event.time.tzinfo is None or event.told.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return event

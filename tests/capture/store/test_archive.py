@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def test_a_frame_killed_between_file_and_row_is_adopted(archive: Archive, place:
     rename(place, "frames_away", "frames")
     assert len(archive.catalogue.frames()) == 1
 
-    (adopted,) = archive.reconcile()
+    with closing(Archive(archive.root, SITE, SimulatedClock(START), place)) as restarted:
+        (adopted,) = restarted.reconcile()
     row = archive.catalogue.frames()[1]
     assert (archive.path_of(row), row.night, row.run) == (adopted, NIGHT, None)
     assert (row.spec, row.verdict, row.taken) == (lost.spec, lost.verdict, lost.facts.started)

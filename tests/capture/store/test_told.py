@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,26 @@ def test_filters_are_known_from_the_flats_that_were_taken(catalogue: Catalogue) 
     add(catalogue, replace(DARK, filter="L"), 0)
     add(catalogue, replace(FLAT, filter="V"), 0, "T2")
     assert catalogue.filters("T1") == ("OIII", "Ha")
+
+
+def test_events_outlive_the_database_and_forgotten_ones_stay_forgotten(tmp_path: Path) -> None:
+    ledger = tmp_path / "events.jsonl"
+    first = Catalogue(tmp_path / "first.sqlite", ledger=ledger)
+    tell(first, EventKind.FILTER_CLEANED, START, "Ha")
+    mistake = tell(first, EventKind.CAMERA_REMOVED, START)
+    tell(first, EventKind.OPTICS_CLEANED, NOW)
+    first.told.forget_event(mistake)
+    before = first.told.events()
+    first.close()
+    with ledger.open("ab") as file:
+        file.write(b'{"event": {"rig": "T1", "kind": "made up"}}\n{"event": 7}\nnull\n{"event": {"rig": "T')
+    second = Catalogue(tmp_path / "second.sqlite", ledger=ledger)
+    tell(second, EventKind.CAMERA_REPLACED, NOW)
+    assert second.told.restore() == 2
+    assert second.told.restore() == 0
+    kinds = [(row.kind, row.filter, row.time, row.told, row.note) for row in second.told.events()]
+    assert kinds[0] == (before[0].kind, "Ha", START, NOW, "why")
+    assert {kind for kind, *_ in kinds} == {
+        EventKind.FILTER_CLEANED, EventKind.OPTICS_CLEANED, EventKind.CAMERA_REPLACED,
+    }  # fmt: skip
+    second.close()
