@@ -92,7 +92,8 @@ def build_master(archive: Archive, frames: Sequence[FrameRow], method: Method = 
         noise_adu = _noise_adu(sources, made)
     figures = _figures(made, frames, spec, method, bias, noise_adu)
     night = max(frame.night for frame in frames)
-    cards = master_cards(frames, spec, method, Clipping(), made.combined, figures, bias, archive.site)
+    built = archive.clock.now()
+    cards = master_cards(frames, spec, method, Clipping(), made.combined, figures, bias, archive.site, built)
     version = 1
     while True:
         file = paths.master_file(archive.root, frames[-1].rig, spec, night, version)
@@ -107,7 +108,7 @@ def build_master(archive: Archive, frames: Sequence[FrameRow], method: Method = 
         path=file.relative_to(archive.root).as_posix(),
         sha256=sha256,
         method=method.value,
-        built=archive.clock.now(),
+        built=built,
         inputs=frames,
         figures=figures,
     )

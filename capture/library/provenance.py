@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 from statistics import fmean
 
@@ -17,13 +18,14 @@ from capture.store import headers
 from capture.store.fits_file import Card, Value
 from capture.store.rows import FrameRow, MasterRow
 
-_FIGURES = {
+FIGURES = {
     "median_adu": ("MEDIAN", "[ADU] median level"),
     "noise_adu": ("NOISE", "[ADU] noise of a pixel of this master"),
     "rejected_fraction": ("REJFRAC", "fraction of the input values rejected"),
     "read_noise_adu": ("RDNOISEA", "[ADU] read noise, sigma(b1-b2)/sqrt 2"),
     "read_noise_e": ("RDNOISE", "[e-] read noise"),
     "dark_rate_adu_s": ("DARKRATE", "[ADU/s] median dark rate"),
+    "dark_rate_e_s": ("DARKRE", "[e-/s] median dark rate"),
     "flat_mean_adu": ("FLATMEAN", "[ADU] clipped mean of the central quarter"),
 }
 
@@ -45,8 +47,9 @@ def master_cards(
     figures: Mapping[str, float],
     bias: MasterBias | None,
     site: Site,
+    built: datetime,
 ) -> list[Card]:
-    """The cards of the master of `frames`, whose set is `spec`."""
+    """The cards of the master of `frames`, whose set is `spec`, made at `built`."""
     # PixInsight's own masters say `Master Dark`, and MaxIm, ASTAP and ccdproc's filters find the kind in it
     # too; readers that look for a frame's plain kind find that in FRAMETYP. Siril goes by the file's name.
     kind = spec.kind.value.capitalize()
@@ -59,6 +62,7 @@ def master_cards(
     width_um, height_um = facts.pixel_size_um or (None, None)
     cards: list[tuple[str, Value | None, str]] = [
         ("IMAGETYP", f"Master {kind}", "type of image"),
+        ("DATE", headers.utc_text(built), "UTC when this file was made"),
         ("FRAMETYP", kind, "kind of the frames that it is made of"),
         ("EXPTIME", exposure_s, "[s] mean actual exposure"),
         ("EXPOSURE", exposure_s, "[s] mean actual exposure"),
@@ -95,7 +99,7 @@ def master_cards(
     if spec.kind is Kind.FLAT and bias is not None:
         cards.append(("BIASFILE", PurePosixPath(bias.row.path).name, "master bias subtracted"))
         cards.append(("BIASSHA", bias.row.sha256, ""))
-    for name, (keyword, comment) in _FIGURES.items():
+    for name, (keyword, comment) in FIGURES.items():
         cards.append((keyword, figures.get(name), comment))
     for number, frame in enumerate(frames, 1):
         cards.append((f"IN{number:04d}", PurePosixPath(frame.path).name, ""))
