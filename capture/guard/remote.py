@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +14,8 @@ from capture.clock import Clock, Signal
 from capture.errors import GuardAway
 from capture.guard.client import Report, RoofState
 from capture.guard.desk import Announcer
-from capture.guard.door import door_file
 from capture.journal import Journal
+from capture.local_door import LocalCaller
 
 _ANSWERS_WITHIN_S = 2.0
 _RANK = 15
@@ -32,19 +30,17 @@ class Doorbell:
     """One connection to the guard's door, made anew where it was lost; any thread may use it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._token = ""
+        self._caller = LocalCaller(folder, _ANSWERS_WITHIN_S)
 
     def ask(self, what: str, **more: object) -> Report:
         """Ask, and return the guard's report. Raises GuardAway."""
         with self._lock:
-            for fresh in (self._socket is None, True):
+            for fresh in (not self._caller.connected, True):
                 try:
-                    return self._exchange(what, more)
+                    return _report(self._caller.ask(what, more)["report"])
                 except (OSError, ValueError, KeyError, TypeError) as error:
-                    self._hang_up()
+                    self._caller.hang_up()
                     if fresh:
                         raise GuardAway(
                             f"the guard does not answer ({error}); is `nightcal guard` up?"
@@ -54,30 +50,7 @@ class Doorbell:
     def close(self) -> None:
         """Hang up."""
         with self._lock:
-            self._hang_up()
-
-    def _exchange(self, what: str, more: dict[str, object]) -> Report:
-        if self._socket is None:
-            door = json.loads(door_file(self._folder).read_text(encoding="utf-8"))
-            self._token = str(door["token"])
-            self._socket = socket.create_connection(("127.0.0.1", int(door["port"])), _ANSWERS_WITHIN_S)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(json.dumps({"token": self._token, "ask": what} | more).encode() + b"\n")
-        answer = b""
-        while not answer.endswith(b"\n"):
-            part = self._socket.recv(65_536)
-            if not part:
-                raise ConnectionError("it hung up")
-            answer += part
-        said = json.loads(answer)
-        if "error" in said:
-            raise ValueError(said["error"])
-        return _report(said["report"])
-
-    def _hang_up(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+            self._caller.hang_up()
 
 
 def _report(said: dict[str, Any]) -> Report:
