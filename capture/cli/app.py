@@ -20,6 +20,7 @@ from capture.cli.doctor import doctor
 from capture.cli.event import event
 from capture.cli.guard import guard_app, roof_app
 from capture.cli.init import init
+from capture.cli.library import library_app
 from capture.cli.options import CONFIG, ConfigOption, JsonOption, with_farm
 from capture.cli.plan import plan
 from capture.cli.status import status_of
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(run_app, name="run")
 app.add_typer(guard_app, name="guard")
 app.add_typer(roof_app, name="roof")
+app.add_typer(library_app, name="library")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)
