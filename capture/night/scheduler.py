@@ -116,6 +116,8 @@ def serve_nights(farm: Farm, journal: Journal, until: datetime | None = None) ->
     # The defaults would lose a night: a job a second late is dropped, and ten run at once.
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults=_no_misfires())
     scheduler.add_job(wake.set, SunTrigger(farm.site, nights.highest_sun_deg), id="night")
+    # It waits by the monotonic count: of a machine that slept, or whose clock was set, it learns by waking.
+    scheduler.add_job(_nothing, "interval", minutes=1, id="look at the clock")
     scheduler.start()
     try:
         while until is None or farm.clock.now() < until:
@@ -128,6 +130,10 @@ def serve_nights(farm: Farm, journal: Journal, until: datetime | None = None) ->
         return nights.results
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _nothing() -> None:
+    """Only to wake the scheduler."""
 
 
 def _no_misfires() -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from capture.clock import Clock, Signal
 from capture.errors import DeviceTimeout, Stopped
 
 _LONGEST_STEP_S = 5.0
+# Within that time a step of the machine's clock is noticed.
+_LONGEST_UNSEEN_STEP_S = 60.0
 _FIRST_POLL_S = 0.02
 # Where the time was foretold, the first looks follow each other closely.
 _FIRST_POLL_EXPECTED_S = 0.005
@@ -119,13 +122,18 @@ class Patience:
         self.wait(why, lambda: True, deadline_s=seconds + 1, expected_s=seconds)
 
     def pause_long(self, seconds: float, why: str = "a pause") -> None:
-        """Let hours pass in one step: only a stop, or news that wakes the rig, is looked at meanwhile."""
-        end = self._clock.monotonic() + seconds
+        """Let hours pass in a few steps: only a stop, or news that wakes the rig, is looked at meanwhile.
+
+        It ends when the clock's `now` is so much later: a machine that slept, or whose clock was set, is not
+        late for the twilight.
+        """
+        clock = self._clock
+        end = clock.now() + timedelta(seconds=seconds)
         with self._shown(why, seconds):
-            while (left_s := end - self._clock.monotonic()) > 0:
+            while (left_s := (end - clock.now()).total_seconds()) > 0:
                 self.wake.clear()
                 self.checkpoint()
-                self.wake.wait(max(_SHORTEST_STEP_S, left_s))
+                self.wake.wait(max(_SHORTEST_STEP_S, min(_LONGEST_UNSEEN_STEP_S, left_s)))
 
     def wait_for(self, news: Signal) -> None:
         """Wait, as long as it takes, until `news` is set; only a stop ends it before."""

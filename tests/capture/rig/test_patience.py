@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from benchmarks.calendar.stepping import SteppingClock
 from capture.clock import SimulatedClock
 from capture.errors import DeviceTimeout, Preempted, Stopped, Unsafe
 from capture.rig.patience import Patience
@@ -151,6 +154,33 @@ def test_a_pause_lets_its_time_pass(patience: Patience, clock: SimulatedClock) -
 
     clock.run(main)
     assert clock.monotonic() == pytest.approx(3612.5, abs=0.01)
+
+
+@pytest.mark.parametrize(("step_h", "ends_h"), [(1.0, 3.0), (-1.0, 5.0), (6.0, 2.0)])
+def test_a_long_pause_ends_when_the_clock_says_so_though_it_was_set_meanwhile(
+    step_h: float, ends_h: float
+) -> None:
+    clock = SteppingClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    patience = Patience("T1", clock)
+
+    def main() -> None:
+        later(clock, 7200, lambda: clock.set_wrong(timedelta(hours=step_h)))
+        patience.pause_long(4 * 3600, "the twilight")
+
+    clock.run(main)
+    assert clock.monotonic() == pytest.approx(ends_h * 3600, abs=61)
+
+
+def test_a_long_pause_is_over_soon_after_a_machine_has_slept_through_its_end() -> None:
+    clock = SteppingClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    patience = Patience("T1", clock)
+
+    def main() -> None:
+        later(clock, 3600, lambda: clock.fall_asleep(timedelta(hours=9)))
+        patience.pause_long(4 * 3600, "the twilight")
+
+    clock.run(main)
+    assert clock.world() - clock.start < timedelta(hours=10, minutes=2)
 
 
 def test_a_wait_for_news_ends_with_the_news(patience: Patience, clock: SimulatedClock) -> None:
