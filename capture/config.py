@@ -6,6 +6,7 @@ section, its name and what would be right.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -41,6 +42,14 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"no such time zone as {name!r}; use an IANA name such as America/Denver") from error
     return name
+
+
+def _known_places(template: str) -> str:
+    known = ("{owner}", "{night}", "{rig}", "{target}")
+    for part in template.split("/"):
+        if part not in known and not re.fullmatch(r"[A-Za-z0-9 _.+*-]+", part):
+            raise ValueError(f"{part!r} is no part of a folder's name: use {', '.join(known)}, a name, or *")
+    return template
 
 
 class _Section(BaseModel):
@@ -405,11 +414,75 @@ class ReservationsConfig(_Section):
     margin_s: Annotated[float, Field(ge=0, le=7200)] = 300.0
 
 
+class DeliveryConfig(_Section):
+    """`[[delivery]]`: the place of somebody, to which files of theirs go.
+
+    `to`: an owner; `public`, who gets the masters of all rigs; `*`, who gets what is of anybody else.
+    `place`: a folder, or `ftp`, `ftps` or `sftp://user@host/folder`. `password_file`, `key_file` and
+    `trusted_file` (certificates or known_hosts) are relative to the config file, as a folder is.
+    """
+
+    to: Annotated[str, Field(min_length=1, max_length=80)]
+    place: str
+    password_file: Path | None = None
+    key_file: Path | None = None
+    trusted_file: Path | None = None
+
+    def anchored(self, folder: Path) -> DeliveryConfig:
+        """The same with relative paths taken from `folder`."""
+        files = ("password_file", "key_file", "trusted_file")
+        update: dict[str, Any] = {
+            name: (folder / value.expanduser()).resolve() for name in files if (value := getattr(self, name))
+        }
+        if self.place.strip() and "://" not in self.place:
+            update["place"] = str((folder / Path(self.place).expanduser()).resolve())
+        return self.model_copy(update=update)
+
+
 class MastersConfig(_Section):
     """`[masters]`: how sets become masters."""
 
     method: Literal["clip", "median", "average"] = "clip"
     min_frames: Annotated[int, Field(ge=3, le=1000)] = 5
+
+
+class CalibrationConfig(_Section):
+    """`[calibration]`: which masters fit a light, and what becomes of it.
+
+    `require`: without these it is not calibrated. `scale_darks`: where no dark has its exposure, that
+    of a longer one; `bias_only`: where none fits, the bias. `only_older`: no master younger than the light.
+    """
+
+    dark_max_age_days: Annotated[float, Field(gt=0)] = 30.0
+    bias_max_age_days: Annotated[float, Field(gt=0)] = 90.0
+    flat_max_age_days: Annotated[float, Field(gt=0)] = 14.0
+    temperature_tolerance_c: Annotated[float, Field(gt=0, le=10)] = 1.0
+    rotator_tolerance_deg: Annotated[float, Field(gt=0, le=180)] = 1.0
+    require: tuple[Literal["dark", "flat"], ...] = ("dark", "flat")
+    scale_darks: bool = False
+    bias_only: bool = False
+    only_older: bool = False
+    flats_of_other_gain: bool = False
+    output: Literal["float32", "uint16"] = "float32"
+    mask: bool = True
+
+    def max_age_days(self, kind: str) -> float:
+        """How far a master of this kind may be from the light."""
+        ages = {"dark": self.dark_max_age_days, "bias": self.bias_max_age_days}
+        return ages.get(kind, self.flat_max_age_days)
+
+
+class LightsConfig(_Section):
+    """`[lights]`: the folder where other programs put their lights, calibrated as they come.
+
+    `template`: what its subfolders are named after, of `{owner}`, `{night}`, `{rig}` and `{target}`. `tray`: whose
+    a light is that names nobody. `wait_days`: so long a light waits for masters that it lacks; 0 for none.
+    """
+
+    folder: Path
+    template: Annotated[str, AfterValidator(_known_places)] = "{owner}/{night}/{rig}"
+    tray: Name = "operators"
+    wait_days: Annotated[float, Field(ge=0, le=365)] = 14.0
 
 
 class Config(_Section):
@@ -422,6 +495,9 @@ class Config(_Section):
     rig: Annotated[tuple[RigConfig, ...], Field(min_length=1)]
     masters: MastersConfig = MastersConfig()
     reservations: ReservationsConfig | None = None
+    calibration: CalibrationConfig = CalibrationConfig()
+    lights: LightsConfig | None = None
+    delivery: tuple[DeliveryConfig, ...] = ()
     timeouts: TimeoutsConfig = TimeoutsConfig()
 
     @model_validator(mode="after")
@@ -433,6 +509,7 @@ class Config(_Section):
             ("rigs have the name", names),
             ("rigs use the camera", cameras),
             ("rigs turn the dome", domes),
+            ("[[delivery]] go to", [one.to for one in self.delivery]),
         ):
             for value in values:
                 if values.count(value) > 1:
@@ -507,6 +584,9 @@ def parse_config(text: str, path: Path) -> Config:
         raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
     folder = (path.parent / config.storage.folder.expanduser()).resolve()
     storage = config.storage.model_copy(update={"folder": folder})
+    if config.lights is not None:
+        folder = (path.parent / config.lights.folder.expanduser()).resolve()
+        config = config.model_copy(update={"lights": config.lights.model_copy(update={"folder": folder})})
     guard = config.guard
     if guard is not None:
         guard = GuardConfig(folder=(path.parent / guard.folder.expanduser()).resolve())
@@ -514,7 +594,10 @@ def parse_config(text: str, path: Path) -> Config:
     if reserved is not None:
         folder = (path.parent / reserved.folder.expanduser()).resolve()
         reserved = reserved.model_copy(update={"folder": folder})
-    return config.model_copy(update={"storage": storage, "guard": guard, "reservations": reserved})
+    delivery = tuple(one.anchored(path.parent) for one in config.delivery)
+    return config.model_copy(
+        update={"storage": storage, "guard": guard, "reservations": reserved, "delivery": delivery}
+    )
 
 
 def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str) -> str:

@@ -14,7 +14,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from capture.cli.by_hand import run_app
+from capture.cli.calibrate import match
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
+from capture.cli.delivery import delivery_app
 from capture.cli.discover import discover
 from capture.cli.doctor import doctor
 from capture.cli.event import event
@@ -43,11 +45,13 @@ app.add_typer(run_app, name="run")
 app.add_typer(guard_app, name="guard")
 app.add_typer(roof_app, name="roof")
 app.add_typer(library_app, name="library")
+app.add_typer(delivery_app, name="delivery")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)
 app.command()(event)
 app.command()(plan)
+app.command()(match)
 
 
 def main() -> None:

@@ -44,7 +44,6 @@ class Place:
 def place_of(
     text: str,
     *,
-    relative_to: Path,
     password_file: Path | None = None,
     key: Path | None = None,
     trusted: Path | None = None,
@@ -59,7 +58,7 @@ def place_of(
     if "://" not in text:
         if not text.strip():
             raise BadInput("a place is empty; write a folder, or ftps://user@host/folder")
-        return Place("folder", str((relative_to / text).resolve()))
+        return Place("folder", text)
     try:
         parts = urlsplit(text)
         port, host = parts.port, parts.hostname or ""
@@ -85,9 +84,9 @@ def place_of(
         host,
         port or _PORTS[parts.scheme],
         unquote(parts.username or ""),
-        _secret(relative_to / password_file) if password_file else "",
-        relative_to / key if key else None,
-        relative_to / trusted if trusted else None,
+        _secret(password_file) if password_file else "",
+        key,
+        trusted,
     )
 
 

@@ -13,6 +13,10 @@ PART = ".part"
 _OVERLAP_BYTES = 4096
 
 
+class SourceLost(DeliveryError):
+    """Raised when what is to be sent is not here any more, or not what it was."""
+
+
 class Remote(ABC):
     """A connection to a place. Names are relative to its folder, with `/` between folders.
 
@@ -46,12 +50,12 @@ def put_whole(remote: Remote, source: Path, name: str, *, begun: bool = False) -
     It is sent as `name.part`, its size is compared, and only then does it get its name. `begun`: that very
     file was begun here before, so that what is there already of it is not sent again.
 
-    Raises DeliveryError; what has arrived stays, for the next attempt.
+    Raises SourceLost, and DeliveryError otherwise; what has arrived stays, for the next attempt.
     """
     try:
         size = source.stat().st_size
     except OSError as error:
-        raise DeliveryError(f"{source.name} cannot be read any more: {error}", needs_a_person=True) from error
+        raise _gone(source, error) from error
     if begun and remote.size(name) == size:
         return 0
     folder, _, _ = name.rpartition("/")
@@ -66,9 +70,15 @@ def put_whole(remote: Remote, source: Path, name: str, *, begun: bool = False) -
             file.seek(offset)
             remote.send(file, part, offset)
     except OSError as error:
-        raise DeliveryError(f"{source.name} cannot be read any more: {error}", needs_a_person=True) from error
+        raise _gone(source, error) from error
     arrived = remote.size(part)
     if arrived != size:
         raise DeliveryError(f"{name} arrived with {arrived} bytes instead of {size}")
     remote.rename(part, name)
     return size - offset
+
+
+def _gone(source: Path, error: OSError) -> SourceLost:
+    return SourceLost(
+        f"{source.name} cannot be read any more: {error.strerror or error}", needs_a_person=True
+    )
