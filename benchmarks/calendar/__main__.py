@@ -4,8 +4,8 @@
 
 The service runs on a simulated clock, over HTTP to simulators that live by the true time, with small needs
 that are due again each night. Every fourth night its machine sleeps, or has a wrong clock that is put right
-(or right and put wrong), mostly in mid-window; every sixth night the service starts late. `duplicates`: nights
-begun twice by one service, runs of a rig beside each other, and good frames of a set that was whole; aim 0.
+(or right and put wrong), mostly in mid-window; every sixth night the service starts late. `duplicates`:
+nights begun twice by one service, runs of a rig beside each other, good frames of a whole set; aim 0.
 `out_of_band`: sky flats, rejected ones too, exposed with the Sun outside the band by astropy; aim 0.
 The control is a service that runs every job twice, at a place 3 deg east of its config's: both must be seen.
 """

@@ -46,16 +46,21 @@ name = "T1"
 camera = "{server}/0"
 filter_wheel = "{server}/0"
 telescope = "{server}/0"
-flats = {{ count = 3, max_age_days = 0.4, min_exposure_s = 0.5, highest_sun_deg = {high}, lowest_sun_deg = {low} }}
 bias = {{ count = 3, max_age_days = 2.5 }}
 darks = {{ count = 3, max_age_days = 3.5, exposures_s = [60] }}
+[rig.flats]
+count = 3
+max_age_days = 0.4
+min_exposure_s = 0.5
+highest_sun_deg = {high}
+lowest_sun_deg = {low}
 [masters]
 min_frames = 3
 """
 
 
 def config_of(place: Place, server: str, folder: Path, *, east_deg: float = 0.0) -> Config:
-    """A config without a roof, whose every flat is due again each night; `east_deg` puts it in a wrong place."""
+    """A config without a roof whose every flat is due again each night; `east_deg` puts it elsewhere."""
     text = _CONFIG.format(
         place=place,
         server=server,

@@ -1,4 +1,4 @@
-"""A simulated clock whose wall time can be set, and a machine that sleeps: `now` steps, `monotonic` does not."""
+"""A simulated clock that can be set, of a machine that can sleep: `now` steps, `monotonic` does not."""
 
 from __future__ import annotations
 

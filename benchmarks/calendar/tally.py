@@ -93,15 +93,18 @@ def overlapping_runs(told: Told) -> list[str]:
 def surplus(config: Config, good: Sequence[FrameRow], runs: Sequence[RunRow]) -> list[str]:
     """Good frames of sets that were whole without them, by what was young enough when their run began."""
     started = {run.id: run.started for run in runs}
-    wanted = {rig.name: (rig.flats, rig.bias, rig.darks) for rig in config.rig}
+    wanted: dict[tuple[str, Kind], tuple[int, float]] = {}
+    for rig in config.rig:
+        wanted[rig.name, Kind.FLAT] = rig.flats.count, rig.flats.max_age_days
+        wanted[rig.name, Kind.BIAS] = rig.bias.count, rig.bias.max_age_days
+        wanted[rig.name, Kind.DARK] = rig.darks.count, rig.darks.max_age_days
     earlier: dict[tuple[str, FrameSpec], list[datetime]] = defaultdict(list)
     found = []
     for row in sorted(good, key=lambda row: row.id):
-        flats, bias, darks = wanted[row.rig]
-        section = {Kind.FLAT: flats, Kind.BIAS: bias, Kind.DARK: darks}[row.kind]
-        youngest = started.get(row.run or 0, row.taken) - timedelta(days=section.max_age_days)
+        count, max_age_days = wanted[row.rig, row.kind]
+        youngest = started.get(row.run or 0, row.taken) - timedelta(days=max_age_days)
         held = earlier[row.rig, row.spec.set_key()]
-        if sum(taken >= youngest for taken in held) >= section.count:
+        if sum(taken >= youngest for taken in held) >= count:
             found.append(f"{row.taken:%Y-%m-%d %H:%M:%S} {row.rig}: one {row.spec.set_key()} too many")
         held.append(row.taken)
     return found
@@ -119,7 +122,8 @@ def out_of_band(place: Place, flats: Sequence[FrameRow], clock: SteppingClock) -
     times = [*(row.taken for row in flats), *ends]
     altitudes_deg = sun_altitudes_deg(place, times).reshape(2, -1)
     lowest_deg, highest_deg = LOWEST_SUN_DEG - _TOLERANCE_DEG, HIGHEST_SUN_DEG + _TOLERANCE_DEG
-    outside = ((altitudes_deg < lowest_deg) | (altitudes_deg > highest_deg)).any(axis=0)
+    beyond = (altitudes_deg < lowest_deg) | (altitudes_deg > highest_deg)
+    outside = beyond[0] | beyond[1]
     return [
         f"{row.taken:%Y-%m-%d %H:%M:%S} flat {row.spec.filter}: Sun {altitudes_deg[0, n]:.2f} deg, clock "
         f"{clock.error_at(row.taken).total_seconds():+.0f} s"
