@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,22 +18,17 @@ from capture.cli.options import (
     JsonOption,
     RigArgument,
     RigOption,
-    next_twilight,
     with_farm,
 )
 from capture.clock import clock_of_this_process
 from capture.config import Config, RigConfig, load_config
-from capture.errors import BadInput, DeviceError
+from capture.errors import BadInput
 from capture.frame import Kind
 from capture.journal import Journal
 from capture.night.farm import Farm
-from capture.night.needs import chosen_filters
-from capture.night.plan import PREPARE
+from capture.night.hand_runs import HandRun, carry_out, job_of, next_twilight
 from capture.rig.rig import Rig
-from capture.site import Window
 from sequences.job import Job, Want
-
-_UNATTENDED = timedelta(days=30)
 
 run_app = typer.Typer(help="Run one sequence by hand on one rig.", no_args_is_help=True)
 
@@ -54,22 +48,18 @@ def run_sky_flats(
     """Take sky flats in this twilight, or wait for the next one of this night."""
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
-    names = tuple(name.strip() for name in filters.split(",") if name.strip())
+    names = _names(filters)
     if plan is not None and (names or count):
         raise BadInput("--plan says which filters and how many; leave --filters and --count out")
     lines = read_flat_plan(plan) if plan is not None else ()
-    if names:
-        chosen = chosen.model_copy(update={"flats": chosen.flats.model_copy(update={"filters": names})})
+    asked = HandRun("sky_flats", names, count=count)
 
     def jobs(farm: Farm) -> list[Job]:
-        here, now = farm.rigs[chosen.name], farm.clock.now()
-        window = next_twilight(farm.site, now, chosen)
-        runner, night = farm.runners[chosen.name], farm.site.night_of(now)
-        runs = [_planned(here, run) for run in in_runs(lines)]
+        runner, now = farm.runners[chosen.name], farm.clock.now()
         if not lines:
-            filters = chosen_filters(chosen, here.filters)
-            wanted = count or chosen.flats.count
-            runs = [tuple(Want(here.spec(Kind.FLAT, 0.0, name).set_key(), wanted) for name in filters)]
+            return [job_of(asked, runner)]
+        window, night = next_twilight(farm.site, now, chosen), farm.site.night_of(now)
+        runs = [_planned(runner.rig, run) for run in in_runs(lines)]
         return [runner.job_of("sky_flats", window, wants, night) for wants in runs]
 
     _run_by_hand(settings, chosen, jobs, as_json=as_json)
@@ -102,11 +92,7 @@ def run_bias(
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
 
-    def jobs(farm: Farm) -> list[Job]:
-        spec = farm.rigs[chosen.name].spec(Kind.BIAS)
-        return [_dark_job(farm, chosen, "bias", (Want(spec, count or chosen.bias.count),))]
-
-    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+    _run_by_hand(settings, chosen, _one(HandRun("bias", count=count), chosen), as_json=as_json)
 
 
 @run_app.command("darks")
@@ -123,14 +109,8 @@ def run_darks(
     """Take sets of darks under a shut roof."""
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
-    seconds = _seconds(exposures) or chosen.darks.exposures_s
-
-    def jobs(farm: Farm) -> list[Job]:
-        here = farm.rigs[chosen.name]
-        wants = tuple(Want(here.spec(Kind.DARK, s), count or chosen.darks.count) for s in seconds)
-        return [_dark_job(farm, chosen, "darks", wants)]
-
-    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+    asked = HandRun("darks", exposures_s=_seconds(exposures), count=count)
+    _run_by_hand(settings, chosen, _one(asked, chosen), as_json=as_json)
 
 
 @run_app.command("panel-flats")
@@ -145,30 +125,16 @@ def run_panel_flats(
     """Take flats by the panel behind the shut cover, under a shut roof."""
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
-    names = tuple(name.strip() for name in filters.split(",") if name.strip())
-    if names:
-        chosen = chosen.model_copy(update={"flats": chosen.flats.model_copy(update={"filters": names})})
-
-    def jobs(farm: Farm) -> list[Job]:
-        here = farm.rigs[chosen.name]
-        wants = tuple(
-            Want(here.spec(Kind.FLAT, 0.0, name).set_key(), count or chosen.flats.count)
-            for name in chosen_filters(chosen, here.filters)
-            if names or chosen.panel is None or chosen.panel.lights(name)
-        )
-        if not wants:
-            raise BadInput(f"[rig.panel] of {chosen.name} names none of its filters; use --filters")
-        now = farm.clock.now()
-        window, night = Window(now, now + _UNATTENDED), farm.site.night_of(now)
-        return [farm.runners[chosen.name].job_of("panel_flats", window, wants, night)]
-
-    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+    asked = HandRun("panel_flats", filters=_names(filters), count=count)
+    _run_by_hand(settings, chosen, _one(asked, chosen), as_json=as_json)
 
 
-def _dark_job(farm: Farm, rig: RigConfig, sequence: str, wants: tuple[Want, ...]) -> Job:
-    now = farm.clock.now()
-    runner, window = farm.runners[rig.name], Window(now, now + _UNATTENDED)
-    return runner.dark_job(sequence, window, wants, farm.site.night_of(now))
+def _one(asked: HandRun, rig: RigConfig) -> Callable[[Farm], list[Job]]:
+    return lambda farm: [job_of(asked, farm.runners[rig.name])]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _run_by_hand(
@@ -190,11 +156,7 @@ def _run_by_hand(
         made = jobs(farm)
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
         for job in made:
-            if job.sequence == "sky_flats":
-                _await_window(here, job.window)
-            else:
-                _await_shut_roof(here, farm)
-            outcome = farm.runners[rig.name].run(job)
+            outcome = carry_out(job, farm.runners[rig.name], farm.guard, settings)
         farm.build_masters()
         good = len(farm.archive.catalogue.frames(rig=rig.name, good=True)) - good_before
         wanted = sum(want.count for job in made for want in job.wants)
@@ -203,34 +165,6 @@ def _run_by_hand(
 
     if not with_farm(settings, clock, journal, work, rigs=(rig.name,), live=not as_json):
         raise typer.Exit(1)
-
-
-def _await_window(rig: Rig, window: Window) -> None:
-    """Wait for the twilight; cool in time for it. In one that is on already, no time is spent on cooling."""
-    if rig.clock.now() >= window.start:
-        return
-    rig.journal.say(rig.name, "waiting", f"the window opens at {window.start:%Y-%m-%d %H:%M:%S} UTC")
-    rig.patience.pause_long((window.start - PREPARE - rig.clock.now()).total_seconds(), "the twilight")
-    rig.cool_for_flats()
-    rig.patience.pause_long((window.start - rig.clock.now()).total_seconds(), "the twilight")
-
-
-def _await_shut_roof(rig: Rig, farm: Farm) -> None:
-    """Wait until the roof is shut: by the guard, which shuts it when nobody wants it open, or by others."""
-
-    def shut() -> bool:
-        report = farm.guard.report()
-        if report.fault:
-            raise DeviceError(f"{rig.name} needs a shut roof, and {report.why_not_open()}")
-        return report.dark
-
-    roof = farm.config.roof
-    if roof is None or farm.guard.report().dark:
-        return
-    ours = roof.mode == "operate"
-    what = "shutting the roof" if ours else "a roof that others shut"
-    deadline_s = roof.park_deadline_s + roof.move_deadline_s + 60.0 if ours else _UNATTENDED.total_seconds()
-    rig.patience.wait(what, shut, deadline_s, poll_s=1.0)
 
 
 def _rig(settings: Config, named: str, option: str) -> RigConfig:

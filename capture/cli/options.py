@@ -1,10 +1,9 @@
-"""What the subcommands share: options, the farm opened for one piece of work, the next twilight."""
+"""What the subcommands share: options, and the farm opened for one piece of work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,11 +13,10 @@ from capture.cli.console import console
 from capture.cli.progress import live_line
 from capture.cli.stopping import LeftAtOnce, stops_in_good_order
 from capture.clock import Clock
-from capture.config import Config, RigConfig
-from capture.errors import NoWindow, Stopped
+from capture.config import Config
+from capture.errors import Stopped
 from capture.journal import Journal
 from capture.night.farm import Farm, open_farm
-from capture.site import Site, Twilight, Window
 
 T = TypeVar("T")
 CONFIG = Path("nightcal.toml")
@@ -34,21 +32,6 @@ RigArgument = Annotated[
 ]
 CountOption = Annotated[int | None, typer.Option("--count", min=1, max=1000, help="Frames of each set.")]
 DateOption = Annotated[str, typer.Option("--date", help="The evening's date, YYYY-MM-DD; else tonight.")]
-
-
-def next_twilight(site: Site, now: datetime, rig: RigConfig) -> Window:
-    """The twilight that is on at `now`, or the next one. Raises NoWindow when none comes in two nights."""
-    flats, reason = rig.flats, None
-    for night in (site.night_of(now), site.night_of(now) + timedelta(days=1)):
-        for which in Twilight:
-            try:
-                window = site.twilight(night, which, flats.highest_sun_deg, flats.lowest_sun_deg)
-            except NoWindow as error:
-                reason = error
-                continue
-            if now < window.end:
-                return window
-    raise reason or NoWindow(f"no twilight comes at {site.name}")
 
 
 def with_farm(

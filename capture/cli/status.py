@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from capture.cli.options import next_twilight
 from capture.config import Config
 from capture.errors import NoWindow
+from capture.night.hand_runs import next_twilight
 from capture.site import Site
 from capture.store.archive import Archive
 
