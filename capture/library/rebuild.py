@@ -15,6 +15,7 @@ from capture.frame import FrameSpec
 from capture.library.provenance import FIGURES
 from capture.store import fits_file, headers, paths
 from capture.store.archive import Archive
+from capture.store.original import original_of
 from capture.store.rows import MasterRow, NewMaster
 
 # What is being done, how much of it, of how much.
@@ -125,6 +126,7 @@ def _adopt_master(archive: Archive, file: Path) -> MasterRow | None:
             oldest_input=_time(header, "DATE-BEG"),
             figures={f: float(header[keyword]) for f, (keyword, _) in FIGURES.items() if keyword in header},
             inputs=tuple((inputs[sha256], sha256) for sha256 in hashes if sha256 in inputs),
+            original=original_of(header),
         )
     except (KeyError, ValueError, TypeError):
         # Whole, and none of ours: somebody's own file in our folder stays as it is.

@@ -21,6 +21,7 @@ from capture.journal import Entry
 from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
+from capture.store.original import Original, original_of
 from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow, RunRow
 from capture.store.run_cards import night_of, run_cards, run_of
@@ -77,13 +78,18 @@ class Archive:
         """Where the file of a frame or a master is."""
         return self.root / row.path
 
-    def save(self, frame: Frame, run: int | None, night: date) -> FrameRow:
+    def save(self, frame: Frame, run: int | None, night: date, original: Original | None = None) -> FrameRow:
         """Write the frame's file durably, then its row: from then on the frame counts.
+
+        `original` is the file of another program that it was made of.
 
         Raises StoreError when the file fails: nothing is left of it. Raises NotCatalogued when the row fails:
         the file stays, and gets its row by `pay_rows`, with the next frame, or by `reconcile`.
         """
         cards = [*headers.frame_cards(frame, self.site), *run_cards(self._run(run), night)]
+        if original is not None:
+            cards += original.cards()
+        original_sha256 = None if original is None else original.sha256
         folder = paths.raw_folder(self.root, night, frame.facts.rig, frame.spec.kind)
         stem = paths.raw_stem(frame.facts.rig, frame.spec)
         while True:
@@ -92,7 +98,7 @@ class Archive:
             self._saving.add(name)
             try:
                 sha256 = fits_file.write(file, frame.pixels, cards)
-                return self._add(NewFrame(frame, run, night, name, sha256))
+                return self._add(NewFrame(frame, run, night, name, sha256, original_sha256))
             except fits_file.NameTaken:
                 continue  # Another process took the number.
             finally:
@@ -174,7 +180,8 @@ class Archive:
             None if by is None else self.catalogue.run_of(frame.facts.rig, by.sequence, by.night, by.started)
         )
         night = night_of(found.header) or self._night_of(file, frame)
-        return NewFrame(frame, run, night, file.relative_to(self.root).as_posix(), found.sha256)
+        name = file.relative_to(self.root).as_posix()
+        return NewFrame(frame, run, night, name, found.sha256, original_of(found.header))
 
     def _run(self, number: int | None) -> RunRow | None:
         """A run by its number; None when the catalogue does not answer: that keeps no frame from the disk."""

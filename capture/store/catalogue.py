@@ -37,6 +37,7 @@ from capture.store.rows import (
 from capture.store.schema import (
     EntryTable,
     FrameTable,
+    ImportTable,
     MasterTable,
     RunTable,
     SetTable,
@@ -47,13 +48,17 @@ from capture.store.told import Told
 
 @dataclass(frozen=True)
 class NewFrame:
-    """A frame whose file is on disk already; `path` is relative to the archive's root."""
+    """A frame whose file is on disk already; `path` is relative to the archive's root.
+
+    `original` is the SHA-256 of the file of another program that it was made of.
+    """
 
     frame: Frame
     run: int | None
     night: date
     path: str
     sha256: str
+    original: str | None = None
 
 
 class Catalogue:
@@ -271,7 +276,13 @@ class Catalogue:
                 row = MasterTable(**master_values(new))
                 session.add(row)
                 session.flush()
+            _note_original(session, new.original, new.path)
             return master_view(row)
+
+    def imported(self) -> dict[str, str]:
+        """The SHA-256 of other programs' files that were taken in, and the paths of what they became."""
+        with self._database.read() as session:
+            return {row.sha256: row.path for row in session.scalars(select(ImportTable))}
 
     def masters(
         self, *, rig: str | None = None, spec: FrameSpec | None = None, valid: bool = False
@@ -322,11 +333,17 @@ def _not_before(taken: datetime, start: datetime | None) -> bool:
     return start is None or taken >= start
 
 
+def _note_original(session: Session, sha256: str | None, path: str) -> None:
+    if sha256 is not None and session.get(ImportTable, sha256) is None:
+        session.add(ImportTable(sha256=sha256, path=path))
+
+
 def _row_of(session: Session, new: NewFrame) -> FrameTable:
     row = session.scalars(select(FrameTable).where(FrameTable.path == new.path)).one_or_none()
     if row is not None and row.sha256 == new.sha256:
         row.run = row.run or new.run
         return row
+    _note_original(session, new.original, new.path)
     frame = new.frame
     of_set = sets.set_of(session, frame.facts.rig, frame.spec)
     sets.add_to(of_set, frame.facts.started, good=frame.verdict.good)

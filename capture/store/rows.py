@@ -100,7 +100,7 @@ class NewMaster:
     """A master whose file is on disk already: its row to be. `spec` is its set key.
 
     `inputs` are the ids of the frames that it was made of and their files' SHA-256 then: all that are known,
-    which may be fewer than `count`.
+    which may be fewer than `count`. `original` is the SHA-256 of the file of another program that became it.
     """
 
     rig: str
@@ -115,6 +115,7 @@ class NewMaster:
     oldest_input: datetime
     figures: dict[str, float]
     inputs: tuple[tuple[int, str], ...]
+    original: str | None = None
 
 
 @cache
@@ -233,7 +234,11 @@ def frame_view(row: FrameTable) -> FrameRow:
 
 def master_values(new: NewMaster) -> dict[str, Any]:
     """A master as columns, and its inputs as rows."""
-    values = {f.name: getattr(new, f.name) for f in fields(NewMaster) if f.name not in ("spec", "inputs")}
+    values = {
+        f.name: getattr(new, f.name)
+        for f in fields(NewMaster)
+        if f.name not in ("spec", "inputs", "original")
+    }
     inputs = [MasterInputTable(frame=frame, sha256=sha256) for frame, sha256 in new.inputs]
     return values | spec_values(new.spec) | {"inputs": inputs}
 

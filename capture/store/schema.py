@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0003"
+REVISION = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -205,6 +205,14 @@ class QuarantineTable(Base):
     time: Mapped[datetime]
     who: Mapped[str]
     why: Mapped[str]
+
+
+class ImportTable(Base):
+    """A file of another program by its SHA-256, and the file of ours that it became."""
+
+    __tablename__ = "imports"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    path: Mapped[str]
 
 
 class LeaseTable(Base):
