@@ -475,8 +475,8 @@ class CalibrationConfig(_Section):
 class LightsConfig(_Section):
     """`[lights]`: the folder where other programs put their lights, calibrated as they come.
 
-    `template`: what its subfolders are named after, of `{owner}`, `{night}`, `{rig}` and `{target}`. `tray`: whose
-    a light is that names nobody. `wait_days`: so long a light waits for masters that it lacks; 0 for none.
+    `template`: what its subfolders are named after, of `{owner}`, `{night}`, `{rig}` and `{target}`.
+    `tray`: whose a light is that names nobody. `wait_days`: so long one waits for masters that it lacks.
     """
 
     folder: Path

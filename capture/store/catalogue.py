@@ -15,6 +15,7 @@ from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
 from capture.journal import Entry
 from capture.store import sets
+from capture.store.candidates import Candidates
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
@@ -65,7 +66,8 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig; `outbox`, which files are to reach whom.
+    `leases`, who may work with which rig; `outbox`, which files are to reach whom; `candidates`, masters
+    that may calibrate a light.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -80,6 +82,7 @@ class Catalogue:
         self.outbox = Outbox(self._database)
         self.quarantine = Quarantine(self._database)
         self.leases = Leases(self._database)
+        self.candidates = Candidates(self._database)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,84 @@
+"""`nightcal match` and `nightcal calibrate`: which masters a light wants, and the light less them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from capture.cli.console import console, show_json
+from capture.cli.options import CONFIG, ConfigOption, JsonOption
+from capture.clock import SystemClock
+from capture.config import load_config
+from capture.library.light import Light, read_light
+from capture.library.masters_for import masters_for, rig_of
+from capture.library.match import Match
+from capture.store.archive import Archive
+
+LightRigOption = Annotated[str, typer.Option("--rig", help="The rig, where the header does not tell.")]
+
+
+def match(
+    file: Annotated[Path, typer.Argument(help="A light frame of any program.")],
+    rig: LightRigOption = "",
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which masters calibrate a light, or what is missing and how to get it.
+
+    Exit status 1 when it cannot be calibrated as the config asks.
+    """
+    settings = load_config(config)
+    light = read_light(file)
+    archive = Archive.of(settings, SystemClock())
+    try:
+        name = rig_of(archive.catalogue, settings, light, rig)
+        found = masters_for(archive.catalogue, light, name, settings.calibration)
+    finally:
+        archive.close()
+    if as_json:
+        show_json(match_data(light, found))
+    else:
+        _show(light, found)
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+def match_data(light: Light, found: Match) -> dict[str, Any]:
+    """A match as data."""
+    return {
+        "file": str(light.path),
+        "rig": found.rig,
+        "taken": light.taken.isoformat(),
+        "complete": found.complete,
+        "masters": [
+            {
+                "kind": one.master.kind.value,
+                "name": one.name,
+                "path": one.master.path,
+                "sha256": one.master.sha256,
+                "why": one.why,
+                "scale": one.scale,
+            }
+            for one in found.masters
+        ],
+        "lacking": [
+            {"kind": one.spec.kind.value, "set": str(one.spec), "reason": one.reason, "remedy": one.remedy}
+            for one in found.lacking
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def _show(light: Light, found: Match) -> None:
+    filter_name = light.spec.filter or "no filter"
+    console.print(
+        f"{light.path.name}: {light.spec}, {filter_name}, of {found.rig}, {light.taken:%Y-%m-%d %H:%M} UTC"
+    )
+    for one in found.masters:
+        console.print(f"  {one.master.kind.value}: {one.name}, {one.why}")
+    for lack in found.lacking:
+        console.print(f"  {lack.spec.kind.value}: none: {lack.reason}; {lack.remedy}", style="bold red")
+    for note in found.notes:
+        console.print(note)

@@ -1,0 +1,132 @@
+"""Masters that may calibrate a light: asked for by what must be equal, so that few rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, lazyload
+
+from capture.frame import FrameSpec, Kind
+from capture.store.database import Database
+from capture.store.rows import spec_view
+from capture.store.schema import FrameTable, MasterInputTable, MasterTable, QuarantineTable
+
+# Of one set there are a few within any age; more are only read to say what comes nearest.
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A master without its inputs. `shape` is (rows, columns); `origin_px` its first column and row."""
+
+    id: int
+    rig: str
+    camera: str
+    spec: FrameSpec
+    path: str
+    sha256: str
+    built: datetime
+    oldest_input: datetime
+    newest_input: datetime
+    flat_mean_adu: float | None = None
+    set_aside: bool = False
+    shape: tuple[int, int] | None = None
+    origin_px: tuple[int, int] = (0, 0)
+
+    @property
+    def kind(self) -> Kind:
+        return self.spec.kind
+
+
+class Candidates:
+    """Masters in the catalogue's database. Its methods raise StoreError as the Catalogue's do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(
+        self,
+        rig: str,
+        kind: Kind,
+        equal: Mapping[str, object] | None = None,
+        exposure_s: tuple[float, float] | None = None,
+        taken: tuple[datetime, datetime] | None = None,
+    ) -> list[Candidate]:
+        """A rig's masters of a kind, the newest built first, at most 200.
+
+        `equal`: fields of FrameSpec and their values, texts in any case; `exposure_s`: within these;
+        `taken`: with frames from that time on, until that one.
+        """
+        query = select(MasterTable).where(MasterTable.rig == rig, MasterTable.kind == kind.value)
+        for name, value in (equal or {}).items():
+            column = getattr(MasterTable, name)
+            same = func.lower(column) == value.lower() if isinstance(value, str) else column == value
+            query = query.where(column.is_(None) if value is None else same)
+        if exposure_s is not None:
+            query = query.where(MasterTable.exposure_s.between(*exposure_s))
+        if taken is not None:
+            query = query.where(MasterTable.newest_input >= taken[0], MasterTable.oldest_input <= taken[1])
+        query = query.order_by(MasterTable.built.desc(), MasterTable.id.desc()).limit(_MOST)
+        with self._database.read() as session:
+            return _views(session, session.scalars(query.options(lazyload(MasterTable.inputs))).all())
+
+    def rigs_of(self, camera: str) -> list[str]:
+        """The rigs that have masters of this camera."""
+        query = select(MasterTable.rig).where(MasterTable.camera == camera).distinct()
+        with self._database.read() as session:
+            return sorted(session.scalars(query))
+
+
+def _views(session: Session, rows: Sequence[MasterTable]) -> list[Candidate]:
+    numbers = [row.id for row in rows]
+    aside = set(
+        session.scalars(
+            select(MasterInputTable.master)
+            .join(QuarantineTable, QuarantineTable.frame == MasterInputTable.frame)
+            .where(MasterInputTable.master.in_(numbers))
+        )
+    )
+    sizes = _sizes(session, numbers)
+    return [
+        Candidate(
+            id=row.id,
+            rig=row.rig,
+            camera=row.camera,
+            spec=spec_view(row),
+            path=row.path,
+            sha256=row.sha256,
+            built=row.built,
+            oldest_input=row.oldest_input,
+            newest_input=row.newest_input,
+            flat_mean_adu=row.figures.get("flat_mean_adu"),
+            set_aside=row.id in aside,
+            shape=sizes[row.id][0] if row.id in sizes else None,
+            origin_px=sizes[row.id][1] if row.id in sizes else (0, 0),
+        )
+        for row in rows
+    ]
+
+
+def _sizes(session: Session, masters: Sequence[int]) -> dict[int, tuple[tuple[int, int], tuple[int, int]]]:
+    """Shape and origin of masters, by id: those of any frame that they are made of."""
+    query = select(
+        MasterInputTable.master, FrameTable.height_px, FrameTable.width_px, FrameTable.sensor
+    ).join(FrameTable, FrameTable.id == MasterInputTable.frame)
+    query = query.where(_first_of_each(masters))
+    return {
+        master: ((height, width), (sensor["subframe_origin_px"][0], sensor["subframe_origin_px"][1]))
+        for master, height, width, sensor in session.execute(query)
+    }
+
+
+def _first_of_each(masters: Sequence[int]) -> ColumnElement[bool]:
+    other = MasterInputTable.__table__.alias()
+    earlier = (
+        select(other.c.frame)
+        .where(other.c.master == MasterInputTable.master, other.c.frame < MasterInputTable.frame)
+        .exists()
+    )
+    return MasterInputTable.master.in_(masters) & ~earlier

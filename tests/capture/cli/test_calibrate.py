@@ -1,0 +1,41 @@
+"""`nightcal match` and `nightcal calibrate` as an operator meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.capture.cli.command import Nightcal
+from tests.capture.library.lights import configured, fill, opened, write_light
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A folder with a config and an archive that has masters; where the command runs."""
+    archive = opened(configured(tmp_path))
+    fill(archive)
+    archive.close()
+    return tmp_path
+
+
+def test_match_says_what_calibrates_a_light_and_fails_where_something_is_lacking(
+    library: Path, nightcal: Nightcal
+) -> None:
+    write_light(library / "good.fits")
+    write_light(library / "bad.fits", FILTER="L")
+    good = nightcal("match", "good.fits", "--json")
+    told = json.loads(good.out)
+    assert (good.status, told["complete"]) == (0, True)
+    assert {one["kind"]: len(one["sha256"]) for one in told["masters"]} == {"dark": 64, "flat": 64}
+    bad = nightcal("match", "bad.fits")
+    assert bad.status == 1
+    assert 'nightcal plan T1 --tonight "L"' in bad.out
+
+
+def test_match_refuses_what_is_no_light_in_one_sentence(library: Path, nightcal: Nightcal) -> None:
+    write_light(library / "dark.fits", IMAGETYP="Dark Frame")
+    ended = nightcal("match", "dark.fits")
+    assert ended.status == 2
+    assert "is no light" in ended.sentence()
