@@ -4,14 +4,14 @@ The figures of a MasterRow, in ADU unless the name says otherwise; each only whe
 `median_adu`; `noise_adu`, of one pixel of the master, from the scatter between frames over sqrt N;
 `rejected_fraction`; for bias `read_noise_adu` and `read_noise_e`; for darks with a master bias
 `dark_rate_adu_s` and `dark_rate_e_s` (medians, so without hot pixels); for flats `flat_mean_adu`, the clipped
-mean of the central quarter, bias removed.
+mean of the central quarter, bias removed. Those of health are told in health/survey.py.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import fmean
@@ -23,6 +23,8 @@ from capture.errors import CombineError, StoreError
 from capture.frame import FrameSpec, Kind
 from capture.journal import Journal
 from capture.library.combine import Clipping, Combined, Method, Scaling, combine
+from capture.library.health.survey import survey
+from capture.library.health.trends import alarms, trends
 from capture.library.measure import clipped_mean, scatter_adu
 from capture.library.provenance import MasterBias, history, master_cards
 from capture.library.sources import FileSource, scaled
@@ -71,6 +73,8 @@ def build_masters(
                 continue
             built.append(row)
             journal.say("library", "master", _announcement(row), rig=rig, path=row.path, **row.figures)
+            for alarm in alarms(trends(archive.catalogue.masters(rig=rig, spec=row.spec))):
+                journal.say("health", "alarm", alarm, rig=rig, path=row.path)
     return built
 
 
@@ -91,6 +95,9 @@ def build_master(archive: Archive, frames: Sequence[FrameRow], method: Method = 
             source.check()
         noise_adu = _noise_adu(sources, made)
     figures = _figures(made, frames, spec, method, bias, noise_adu)
+    # A master is worth having even where an older file, to compare it with, cannot be read.
+    with suppress(StoreError):
+        figures |= survey(archive, frames, made.combined.pixels, figures)
     night = max(frame.night for frame in frames)
     built = archive.clock.now()
     cards = master_cards(frames, spec, method, Clipping(), made.combined, figures, bias, archive.site, built)

@@ -27,6 +27,20 @@ FIGURES = {
     "dark_rate_adu_s": ("DARKRATE", "[ADU/s] median dark rate"),
     "dark_rate_e_s": ("DARKRE", "[e-/s] median dark rate"),
     "flat_mean_adu": ("FLATMEAN", "[ADU] clipped mean of the central quarter"),
+    "noise_over_expected": ("NOISEREL", "noise over raw / sqrt N, by the master before"),
+    "fixed_pattern_adu": ("FIXPATT", "[ADU] fixed pattern"),
+    "row_pattern_adu": ("ROWPATT", "[ADU] noise of whole rows of a single frame"),
+    "column_pattern_adu": ("COLPATT", "[ADU] noise of whole columns of a single frame"),
+    "wave_adu": ("WAVE", "[ADU] strongest wave in a single frame"),
+    "wave_over_chance": ("WAVEREL", "its power over that of noise, 1 in 1000"),
+    "hot_pixels": ("HOTPIX", "pixels over 5 read noises of a single frame"),
+    "dark_nonlinearity": ("DARKLIN", "distance of darks from a line, over range"),
+    "gain_e_per_adu": ("GAINMEAS", "[e-/ADU] measured by photon transfer"),
+    "shutter_pattern_s": ("SHUTPATT", "[s] middle exposed longer than corners"),
+    "dust_fraction": ("DUSTFRAC", "fraction that differs from the flat before"),
+    "dust_deepest": ("DUSTDEEP", "deepest difference, fraction of the light"),
+    "dust_row_px": ("DUSTROW", "[px] its row"),
+    "dust_column_px": ("DUSTCOL", "[px] its column"),
 }
 
 
