@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
-from capture.clock import Clock, Signal
+from capture.clock import Clock
 from capture.config import Config
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
@@ -67,20 +67,19 @@ class Farm:
             for name, rig in self.rigs.items()
         }
         self._patience = Patience("nightcal", clock)
+        # Why the farm is stopped, once it is.
+        self.stopping: str | None = None
 
     def stop(self, reason: str) -> None:
         """End every rig's work in good order; from any thread."""
+        self.stopping = reason
         self._patience.stop(reason)
         for rig in self.rigs.values():
             rig.patience.stop(reason)
 
-    def rest_until(self, when: datetime) -> None:
-        """Wait between nights. Raises Stopped."""
-        self._patience.pause_long((when - self.clock.now()).total_seconds())
-
-    def rest(self, news: Signal) -> None:
-        """Wait between nights until there is `news`. Raises Stopped."""
-        self._patience.wait_for(news)
+    def rest_for(self, seconds: float) -> None:
+        """Wait between looks at the rigs. Raises Stopped."""
+        self._patience.pause_long(seconds)
 
     def night(self, night: date) -> NightResult:
         """Live through the night with every rig in parallel, then build the masters.
@@ -107,10 +106,16 @@ class Farm:
             result.masters = self.build_masters()
         return result
 
-    def build_masters(self) -> list[MasterRow]:
-        """Combine every set that has enough new frames."""
+    def build_masters(self, *rigs: str) -> list[MasterRow]:
+        """Combine every set, of these rigs or of all, that has enough new frames."""
         masters = self.config.masters
-        return build_masters(self.archive, self.journal, method=masters.method, min_frames=masters.min_frames)
+        return build_masters(
+            self.archive,
+            self.journal,
+            rigs=rigs or None,
+            method=masters.method,
+            min_frames=masters.min_frames,
+        )
 
 
 @contextmanager

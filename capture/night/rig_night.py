@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 from capture.clock import Clock
-from capture.errors import DeviceError, NotCold
+from capture.errors import DeviceError, NotCold, Preempted
 from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.night.outlook import ground_of, plan_on
@@ -22,12 +23,34 @@ _FOREVER_S = 7 * 86400.0
 _BEFORE_RECONNECTING_S = 60.0
 
 
+class _AskedMeanwhile(Preempted):
+    """Raised to end a wait in which nothing else would be done."""
+
+
+class HandWork(Protocol):
+    """Runs that persons ask for; they come before the plan's own work."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a run waits for its turn."""
+
+    def take_turn(self) -> bool:
+        """Carry out the oldest, if there is one, and tell whether. Raises as Runner.run."""
+
+
 class RigNight:
     """The night of one rig; every decision is made anew from the catalogue."""
 
     def __init__(
-        self, runner: Runner, guard: GuardClient, clock: Clock, journal: Journal, night: date
+        self,
+        runner: Runner,
+        guard: GuardClient,
+        clock: Clock,
+        journal: Journal,
+        night: date,
+        by_hand: HandWork | None = None,
     ) -> None:
+        self._by_hand = by_hand
         self._runner = runner
         self._rig = runner.rig
         self._guard = guard
@@ -112,6 +135,8 @@ class RigNight:
 
     def _step(self) -> bool:
         """Do, or wait for, the next thing; False when the night holds nothing more."""
+        if self._by_hand is not None and self._by_hand.take_turn():
+            return True
         reserved = self._runner.reservations.now(self._rig.name)
         if reserved is not None:
             self._journal.say(self._rig.name, "waiting", f"reserved ({reserved.what})")
@@ -199,4 +224,9 @@ class RigNight:
         seconds = (when - self._clock.now()).total_seconds()
         if seconds > 0:
             self._journal.say(self._rig.name, "waiting", f"nothing to do before {when:%H:%M:%S} UTC")
-            self._rig.patience.pause_long(seconds, "the next window")
+            with suppress(_AskedMeanwhile), self._rig.patience.provided(self._nobody_asks):
+                self._rig.patience.pause_long(seconds, "the next window")
+
+    def _nobody_asks(self) -> None:
+        if self._by_hand is not None and self._by_hand.is_asked:
+            raise _AskedMeanwhile(f"{self._rig.name}: a run by hand comes first")

@@ -87,7 +87,7 @@ class Runner:
         self.rig = rig
         self.reservations = reservations or NoReservations()
         self.archive = archive
-        self._writer = writer
+        self.writer = writer
         self._clock = clock
         self._journal = journal
         # Read by the thread that shows it, so it is replaced as a whole; None when nothing runs.
@@ -156,7 +156,7 @@ class Runner:
                         return Outcome(True, frames, text)
                     frames += 1
                     self.progress = self._progress(job, frames)
-                    self._writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
+                    self.writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
         except (Stopped, DeviceError) as error:
             text = str(error)
             raise
@@ -183,7 +183,7 @@ class Runner:
 
     def _set_aside(self, leak: LightLeak) -> None:
         """Let nothing count that this rig has taken in the dark since the last good probe, and tell it."""
-        self._writer.drain()
+        self.writer.drain()
         rig, now = self.rig.name, self._clock.now()
         catalogue = self.archive.catalogue
         since = leak.since
@@ -212,7 +212,7 @@ class Runner:
 
     def _end(self, run: int, job: Job, frames: int, text: str) -> None:
         try:
-            self._writer.drain()
+            self.writer.drain()
         finally:
             self.archive.catalogue.close_run(run, self._clock.now(), text)
             self._journal.say(

@@ -61,6 +61,10 @@ class Writer:
         marker.wait()
         self._raise_failure()
 
+    def try_again(self) -> None:
+        """Take frames again after a failed write: the disk may have room now. What failed stays lost."""
+        self._failure = None
+
     def close(self) -> None:
         """Write what is left and end the worker."""
         self._queue.close()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from capture.clock import Clock, Signal
+from capture.clock import Clock
 from capture.errors import DeviceTimeout, Stopped
 
 _LONGEST_STEP_S = 5.0
@@ -134,13 +134,6 @@ class Patience:
                 self.wake.clear()
                 self.checkpoint()
                 self.wake.wait(max(_SHORTEST_STEP_S, min(_LONGEST_UNSEEN_STEP_S, left_s)))
-
-    def wait_for(self, news: Signal) -> None:
-        """Wait, as long as it takes, until `news` is set; only a stop ends it before."""
-        while not news.is_set():
-            self.wake.clear()
-            self.checkpoint()
-            self.wake.wait(_LONGEST_STEP_S)
 
     @contextmanager
     def _shown(self, what: str, expected_s: float) -> Iterator[None]:

@@ -22,6 +22,7 @@ from capture.store.leases import Leases
 from capture.store.ledger import Ledger
 from capture.store.needs import Holding, Missing, Need
 from capture.store.outbox import Outbox
+from capture.store.pauses import Pauses
 from capture.store.quarantine import Quarantine
 from capture.store.rows import (
     FrameRow,
@@ -66,7 +67,7 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig; `outbox`, which files are to reach whom; `candidates`, masters
+    `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach whom; `candidates`, masters
     that may calibrate a light.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
@@ -82,6 +83,7 @@ class Catalogue:
         self.outbox = Outbox(self._database)
         self.quarantine = Quarantine(self._database)
         self.leases = Leases(self._database)
+        self.pauses = Pauses(self._database)
         self.candidates = Candidates(self._database)
 
     @property
