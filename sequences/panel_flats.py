@@ -14,6 +14,8 @@ from sequences.panel_light import Light, PanelLight, Setting
 
 _TRIES_A_FRAME = 2
 _TRIES_TO_FIND = 14
+# A lamp that warms, whatever it says of itself, is waited for, longer each time.
+_WARMS_S, _WARMS_AT_MOST_S = 3.0, 60.0
 
 
 def panel_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
@@ -49,7 +51,7 @@ def _one_filter(
     rig: Rig, want: Want, light: PanelLight, bias_adu: float
 ) -> Generator[Frame, None, str | None]:
     """The frames of one filter; in words why not all could be had."""
-    good = 0
+    good, wait_s = 0, _WARMS_S
     for _ in range(_TRIES_TO_FIND + _TRIES_A_FRAME * want.count):
         if good == want.count:
             return None
@@ -60,6 +62,9 @@ def _one_filter(
         frame = rig.expose(_spec(want, setting))
         level_adu = frame.statistics.median_adu - bias_adu
         counts = light.see(setting, level_adu)
+        if light.changes:
+            rig.patience.pause(wait_s, "the panel's light")
+            wait_s = min(2 * wait_s, _WARMS_AT_MOST_S)
         if counts:
             reason = saturation_reason(frame)
             good += reason is None

@@ -58,7 +58,8 @@ class Farm:
         self.archive = archive
         self.journal = journal
         self.clock = clock
-        interlock = Interlock()
+        shared = config.guard.folder if config.guard is not None else config.storage.folder
+        interlock = Interlock(shared / "interlock")
         self.rigs = {
             rig.name: Rig(rig, site, guard, clock, journal, config.timeouts, interlock) for rig in config.rig
         }

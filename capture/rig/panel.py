@@ -11,6 +11,7 @@ from capture.journal import Journal
 from capture.rig.camera_facts import told
 from capture.rig.patience import Patience
 
+_NOT_LIT = (CalibratorStatus.NotPresent, CalibratorStatus.Off)
 _CHANGES_WITHIN_S, _SETTLES_S, _OFF_WITHIN_S = 60.0, 1.0, 60.0
 
 
@@ -23,6 +24,13 @@ class Panel:
         self._patience = patience
         self._journal = journal
         self._brightness = 0
+
+    def put_out(self) -> None:
+        """Switch off what a run that was killed left lit; an alarm tells of one that may still be lit."""
+        if told(lambda: CalibratorStatus(self._device.CalibratorState)) in _NOT_LIT:
+            return
+        self._journal.say(self._rig, "panel", "the panel was found lit, or does not say; it is switched off")
+        self._switch_off()
 
     def max_brightness(self) -> int:
         """The brightest that it takes. Raises BadInput when there is no panel."""

@@ -93,7 +93,7 @@ class Rig:
         return self._sensor.readout_s
 
     def connect(self) -> None:
-        """Connect to every device and read what does not change.
+        """Connect to every device and read what does not change; a panel that was left lit is put out.
 
         Raises DeviceError; BadInput for what the config asks and a device cannot.
         """
@@ -103,6 +103,8 @@ class Rig:
         for device in (self._cover, self.mount, self._slit):
             if device is not None:
                 device.connect()
+        if self._panel is not None:
+            self._panel.put_out()
         self.journal.say(
             self.name,
             "connected",

@@ -59,3 +59,16 @@ def test_a_panel_that_cannot_do_it_is_given_up_with_the_reason(adu_per_s: float,
     good, panel = play(lambda setting, _: adu_per_s * setting.brightness / 255)
     assert good == []
     assert word in str(panel.hopeless)
+
+
+def test_a_lamp_that_warms_is_left_at_its_brightness_until_two_frames_agree() -> None:
+    panel = PanelLight(LIGHT)
+    brightnesses, changing = [], []
+    for number in range(8):
+        setting = panel.next()
+        brightnesses.append(setting.brightness)
+        panel.see(setting, 10.0 * setting.brightness * (1 + number) * setting.exposure_s)
+        changing.append(panel.changes)
+    assert len(set(brightnesses)) == 1
+    assert changing == [False] + [True] * 7
+    assert panel.hopeless is None

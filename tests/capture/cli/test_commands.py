@@ -29,6 +29,7 @@ from tests.capture.cli.command import (
 
 COMMANDS = [
     "demo", "simulate", "plan", "event", "serve", "status", "run", "run sky-flats", "run bias", "run darks",
+    "run panel-flats",
 ]  # fmt: skip
 
 
@@ -69,6 +70,28 @@ def test_darks_by_hand_print_json_that_a_program_can_follow(
     assert all((tmp_path / "archive" / entry["path"]).exists() for entry in frames)
     assert entries[-1]["kind"] == "done"
     assert entries[-1]["good"] == 4
+
+
+def test_panel_flats_by_hand_are_good_flats_behind_a_shut_cover_and_leave_the_panel_out(
+    nightcal: Nightcal, tmp_path: Path, server: Server
+) -> None:
+    write_config(tmp_path, server.address, CONFIG + "panel.max_exposure_s = 2.0\n" + ROOF)
+    ended = nightcal("run", "panel-flats", "--filters", "L,R", "--count", "2", "--json")
+    assert (ended.status, ended.err) == (0, ""), ended.out
+    entries = [json.loads(line) for line in ended.out.splitlines()]
+    paths = [entry["path"] for entry in entries if entry["kind"] == "frame" and entry["good"]]
+    headers = [fits.getheader(tmp_path / "archive" / path) for path in paths]
+    assert [header["FILTER"] for header in headers] == ["L", "L", "R", "R"]
+    assert all((header["IMAGETYP"], header["ROOFSHUT"]) == ("Flat Field", True) for header in headers)
+    rig = server.observatory.world.rigs[0]
+    assert (rig.panel.target, rig.cover.target) == (0, 0)
+
+
+def test_panel_flats_by_hand_need_a_panel(nightcal: Nightcal, tmp_path: Path, server: Server) -> None:
+    write_config(tmp_path, server.address, CONFIG.replace('cover_calibrator = "{server}/0"\n', ""))
+    ended = nightcal("run", "panel-flats", "--filters", "L", "--count", "2")
+    assert ended.status == 2
+    assert "T1: panel flats need the key cover_calibrator" in ended.err
 
 
 def test_a_run_that_gains_less_than_it_was_asked_for_ends_with_status_1(
