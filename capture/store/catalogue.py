@@ -67,8 +67,8 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach whom; `candidates`, masters
-    that may calibrate a light.
+    `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
+    whom; `candidates`, masters that may calibrate a light.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
