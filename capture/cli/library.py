@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from capture.cli.console import complain, console, show_json
-from capture.cli.options import CONFIG, ConfigOption, JsonOption
+from capture.cli.options import CONFIG, ConfigOption, JsonOption, RigOption
 from capture.clock import SystemClock
 from capture.config import load_config
 from capture.errors import BadInput
 from capture.library import rebuild as rebuilding
+from capture.library.importing import import_folder
 from capture.store.archive import Archive
 from capture.store.rescue import move_damaged_catalogue
 
@@ -81,6 +84,48 @@ def verify(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
         size = f"{verified.size_bytes / 1e9:.2f} GB"
         console.print(f"{verified.files} files, {size}: {sound}", markup=False)
     if verified.faults:
+        raise typer.Exit(1)
+
+
+@library_app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Frames and masters of another program, and its folders.")],
+    rig: RigOption = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+    ] = False,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in calibration frames of MaxIm DL, ACP, NINA, SharpCap, KStars, Siril and the like.
+
+    Each file is copied, rewritten as nightcal's own; the original is only read. Exit status 1 when some were
+    refused, each with the reason.
+    """
+    settings = load_config(config)
+    if not rig and len(settings.rig) > 1:
+        raise BadInput(f"--rig wants one of {', '.join(one.name for one in settings.rig)}")
+    name = settings.rig_named(rig).name if rig else settings.rig[0].name
+    archive = Archive.of(settings, SystemClock())
+    try:
+        with _bar() as progress:
+            outcomes = import_folder(archive, folder, name, progress, dry_run=dry_run)
+    finally:
+        archive.close()
+    refused = [one for one in outcomes if one.refused]
+    there = [one for one in outcomes if one.reason and not one.refused]
+    if as_json:
+        show_json([vars(one) for one in outcomes])
+    else:
+        for one in outcomes:
+            said = f"refused: {one.reason}" if one.refused else one.reason or one.path or "would be taken in"
+            # A name may hold what would write over the terminal.
+            name = "".join(c if c.isprintable() else "?" for c in str(one.file.relative_to(folder)))
+            console.print("  ".join(filter(None, (name, one.what, said))), markup=False)
+        taken = len(outcomes) - len(refused) - len(there)
+        verb = "would be taken in" if dry_run else "taken in"
+        console.print(f"{taken} {verb}, {len(there)} there already, {len(refused)} refused", markup=False)
+    if refused:
         raise typer.Exit(1)
 
 
