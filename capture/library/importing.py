@@ -1,7 +1,7 @@
 """Folders of other programs' calibration frames, taken into the archive.
 
 Each file is copied: rewritten as a file of ours, with what its header said in our words and with its
-original's name and SHA-256 (docs/decisions/0016-imports-are-rewritten.md). The original is only read.
+original's name and SHA-256 (docs/decisions/0017-imports-are-rewritten.md). The original is only read.
 """
 
 from __future__ import annotations
