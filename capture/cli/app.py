@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from capture.cli.by_hand import run_app
-from capture.cli.calibrate import match
+from capture.cli.calibrate import calibrate, match
 from capture.cli.console import complain, console, journal_printer, show_json, show_table
 from capture.cli.delivery import delivery_app
 from capture.cli.discover import discover
@@ -52,6 +52,7 @@ app.command()(doctor)
 app.command()(event)
 app.command()(plan)
 app.command()(match)
+app.command()(calibrate)
 
 
 def main() -> None:

@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from capture.cli.console import console, show_json
+from capture.cli.console import complain, console, show_json
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import SystemClock
 from capture.config import load_config
+from capture.errors import BadInput, StoreError
+from capture.library.calibrate import calibrate as calibrate_light
+from capture.library.calibrate import calibrated_name
 from capture.library.light import Light, read_light
 from capture.library.masters_for import masters_for, rig_of
 from capture.library.match import Match
@@ -42,6 +45,50 @@ def match(
     else:
         _show(light, found)
     if not found.complete:
+        raise typer.Exit(1)
+
+
+def calibrate(
+    files: Annotated[list[Path], typer.Argument(help="Light frames of any program.")],
+    rig: LightRigOption = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder for calibrated lights; else beside the raw ones.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Calibrate lights with the library's masters: x.fits becomes x_cal.fits; what is raw stays untouched.
+
+    Exit status 1 when one of them stays raw; why is said.
+    """
+    settings, clock = load_config(config), SystemClock()
+    archive = Archive.of(settings, clock)
+    told: list[dict[str, Any]] = []
+    try:
+        for file in files:
+            try:
+                light = read_light(file)
+                name = rig_of(archive.catalogue, settings, light, rig)
+                found = masters_for(archive.catalogue, light, name, settings.calibration)
+                target = calibrated_name(file, out)
+                made = calibrate_light(light, found, archive.root, target, settings.calibration, clock.now())
+            except (BadInput, StoreError) as error:
+                told.append({"file": str(file), "calibrated": None, "reason": str(error)})
+                if not as_json:
+                    complain(str(error))
+                continue
+            masters = [one.name for one in found.masters]
+            told.append(
+                {"file": str(file), "calibrated": str(made.path), "calstat": made.calstat, "masters": masters}
+                | {"marked": made.counts, "notes": list(found.notes)}
+            )
+            if not as_json:
+                console.print(f"{file.name}: {made.path} ({made.calstat}: {', '.join(masters)})")
+    finally:
+        archive.close()
+    if as_json:
+        show_json(told)
+    if any(one["calibrated"] is None for one in told):
         raise typer.Exit(1)
 
 

@@ -12,11 +12,11 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from astropy.io import fits
@@ -49,6 +49,16 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
     """
     if pixels.dtype not in (np.uint16, np.float32) or pixels.ndim != 2:
         raise StoreError(f"images are uint16 or float32 with two axes, not {pixels.dtype} {pixels.shape}")
+    with new_file(path) as handle:
+        return _write_image(handle, pixels, lambda data_sum: _header(pixels, cards, history, data_sum))
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[int]:
+    """The handle of a file to be written within the `with`, and synced there; at its end `path` is whole.
+
+    After an exception nothing of it is left. Raises as `write` does.
+    """
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         _make_folder(path.parent)
@@ -66,7 +76,7 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
             _hold(handle)
             if path.exists():
                 raise NameTaken(f"{path} is there already, and files are never overwritten")
-            digest = _write_image(handle, pixels, lambda data_sum: _header(pixels, cards, history, data_sum))
+            yield handle
         finally:
             os.close(handle)
         temporary.rename(path)
@@ -80,7 +90,6 @@ def write(path: Path, pixels: Image, cards: Sequence[Card], history: Iterable[st
     except OSError as error:
         path.unlink(missing_ok=True)
         raise _cannot_write(path, error) from error
-    return digest
 
 
 def is_abandoned(temporary: Path) -> bool:
@@ -211,16 +220,34 @@ def sync_folder(folder: Path) -> None:
 
 
 def _header(pixels: Image, cards: Sequence[Card], history: Iterable[str], data_sum: int) -> bytes:
-    rows, columns = pixels.shape
+    return header_bytes(pixels.shape, pixels.dtype, cards, history, data_sum)
+
+
+def header_bytes(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    cards: Sequence[Card],
+    history: Iterable[str],
+    data_sum: int,
+    extension: str = "",
+) -> bytes:
+    """The header of an image of uint8, uint16 or float32 [rows, columns], with its checksums.
+
+    `extension` names it where it follows another in its file. Raises StoreError for cards that FITS refuses.
+    """
+    rows, columns = shape
     header = fits.Header()
+    first: Card = ("SIMPLE", True, "conforms to the FITS standard")
     mandatory: list[Card] = [
-        ("SIMPLE", True, "conforms to the FITS standard"),
-        ("BITPIX", 16 if pixels.dtype == np.uint16 else -32, "bits per pixel"),
+        ("XTENSION", "IMAGE", "an image beside the first") if extension else first,
+        ("BITPIX", {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}.get(dtype, -32), "bits per pixel"),
         ("NAXIS", 2, "number of axes"),
         ("NAXIS1", columns, "columns"),
         ("NAXIS2", rows, "rows"),
     ]
-    if pixels.dtype == np.uint16:
+    if extension:
+        mandatory += [("PCOUNT", 0, ""), ("GCOUNT", 1, ""), ("EXTNAME", extension, "")]
+    if dtype == np.uint16:
         mandatory += [("BZERO", 32768, "unsigned 16 bit pixels"), ("BSCALE", 1, "")]
     with warnings.catch_warnings():
         # A comment that does not fit is shortened, which is no reason to refuse a frame.

@@ -39,3 +39,16 @@ def test_match_refuses_what_is_no_light_in_one_sentence(library: Path, nightcal:
     ended = nightcal("match", "dark.fits")
     assert ended.status == 2
     assert "is no light" in ended.sentence()
+
+
+def test_calibrate_goes_on_after_a_light_that_stays_raw_and_says_so(
+    library: Path, nightcal: Nightcal
+) -> None:
+    write_light(library / "bad.fits", FILTER="L")
+    write_light(library / "good.fits")
+    ended = nightcal("calibrate", "bad.fits", "good.fits", "--out", "done", "--json")
+    bad, good = json.loads(ended.out)
+    assert ended.status == 1
+    assert "its filter is Ha, not L" in bad["reason"]
+    assert (library / "done" / "good_cal.fits").exists()
+    assert good["calstat"] == "BDF"
