@@ -81,8 +81,8 @@ def calibrate(
 ) -> Calibrated:
     """Calibrate a light with the masters that were found for it, into the new file `out`.
 
-    `root` is the archive's folder. Raises BadInput when the match is not complete or the light no raw frame of
-    the masters' size; StoreError when a file is damaged, or `out` is there or cannot be written.
+    `root` is the archive's folder. Raises BadInput when the match is not complete, or the light no raw frame
+    of the masters' size; StoreError when a file is damaged, or `out` is there or cannot be written.
     """
     if not found.complete:
         raise BadInput(f"{light.path} stays raw: {found.reason or 'no master fits'}")

@@ -16,35 +16,10 @@ from capture.store.fits_file import Card, Value
 
 # Cards of the file's structure, which is another now, and what is said anew.
 _NOT_COPIED = frozenset(
-    (
-        "SIMPLE",
-        "BITPIX",
-        "NAXIS",
-        "NAXIS1",
-        "NAXIS2",
-        "EXTEND",
-        "BZERO",
-        "BSCALE",
-        "BLANK",
-        "CHECKSUM",
-        "DATASUM",
-        "PCOUNT",
-        "GCOUNT",
-        "GROUPS",
-        "END",
-        "DATAMIN",
-        "DATAMAX",
-        "CALSTAT",
-        "PEDESTAL",
-        "SATURATE",
-        "BUNIT",
-        "FLATMEAN",
-        "DATE",
-        "SWMODIFY",
-        "CBLACK",
-        "CWHITE",
-    )  # fmt: skip
-)
+    (*("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "BZERO", "BSCALE", "BLANK", "CHECKSUM"),
+     *("DATASUM", "PCOUNT", "GCOUNT", "GROUPS", "END", "DATAMIN", "DATAMAX", "CALSTAT", "PEDESTAL"),
+     *("SATURATE", "BUNIT", "FLATMEAN", "DATE", "SWMODIFY", "CBLACK", "CWHITE"))
+)  # fmt: skip
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 
 
