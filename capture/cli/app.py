@@ -15,25 +15,20 @@ import typer
 
 from capture.cli.by_hand import run_app
 from capture.cli.calibrate import calibrate, match
-from capture.cli.console import complain, console, journal_printer, show_json, show_table
+from capture.cli.console import complain, journal_printer
 from capture.cli.delivery import delivery_app
 from capture.cli.discover import discover
 from capture.cli.doctor import doctor
 from capture.cli.event import event
 from capture.cli.guard import guard_app, roof_app
+from capture.cli.health import health
 from capture.cli.init import init
 from capture.cli.library import library_app
-from capture.cli.options import CONFIG, ConfigOption, JsonOption, with_farm
+from capture.cli.options import JsonOption
 from capture.cli.plan import plan
-from capture.cli.status import status_of
+from capture.cli.service import pause, resume, serve, status, stop, watch
 from capture.cli.stopping import LeftAtOnce
-from capture.clock import SystemClock, clock_of_this_process
-from capture.config import load_config
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
-from capture.journal import Journal, jsonl_listener
-from capture.night.farm import Farm
-from capture.night.scheduler import serve_nights
-from capture.store.archive import Archive
 
 app = typer.Typer(
     help="Calibration capture for telescopes, unattended.",
@@ -50,7 +45,10 @@ app.command()(discover)
 app.command()(init)
 app.command()(doctor)
 app.command()(event)
+app.command()(health)
 app.command()(plan)
+for command in (serve, status, watch, stop, pause, resume):
+    app.command()(command)
 app.command()(match)
 app.command()(calibrate)
 
@@ -118,44 +116,3 @@ def simulate(
 
     arguments = ["--host", host, "--port", str(port), "--rate", str(rate), "--seed", str(seed)]
     raise typer.Exit(serve_simulators(arguments))
-
-
-@app.command()
-def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
-    """Run unattended: every night of this site, until stopped."""
-    settings, clock = load_config(config), clock_of_this_process()
-    journal = Journal(clock)
-    journal.listen(journal_printer(as_json=as_json))
-
-    def nights(farm: Farm) -> None:
-        journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
-        serve_nights(farm, journal)
-
-    with_farm(settings, clock, journal, nights, live=not as_json)
-
-
-@app.command()
-def status(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
-    """Show the Sun, the next windows, and what the catalogue holds. Asks no device."""
-    settings, clock = load_config(config), SystemClock()
-    site, now = settings.site.site(), clock.now()
-    if not settings.storage.folder.exists():
-        raise BadInput(
-            f"{settings.storage.folder} does not exist yet: nothing has been taken with this config"
-        )
-    archive = Archive.of(settings, clock)
-    try:
-        report = status_of(settings, archive, site, now)
-    finally:
-        archive.close()
-    if as_json:
-        show_json(report)
-        return
-    console.print(
-        f"{site.name}: {now:%Y-%m-%d %H:%M:%S} UTC, {site.local(now):%H:%M} local, "
-        f"Sun at {report['sun_altitude_deg']:.1f} deg"
-    )
-    for rig in report["rigs"]:
-        console.print(f"\n{rig['rig']}: next flats {rig['next_flats']}; last run: {rig['last_run']}")
-        rows = [(s["set"], s["good"], s["age"], s["master"]) for s in rig["sets"]]
-        show_table("", ("set", "good frames", "newest", "master"), rows)

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from capture.cli.console import journal_printer
+from capture.cli.ask import ask_service, who
+from capture.cli.console import console, journal_printer
 from capture.cli.flat_plan import FlatLine, in_runs, read_flat_plan
 from capture.cli.options import (
     CONFIG,
@@ -56,13 +57,11 @@ def run_sky_flats(
 
     def jobs(farm: Farm) -> list[Job]:
         runner, now = farm.runners[chosen.name], farm.clock.now()
-        if not lines:
-            return [job_of(asked, runner)]
         window, night = next_twilight(farm.site, now, chosen), farm.site.night_of(now)
         runs = [_planned(runner.rig, run) for run in in_runs(lines)]
         return [runner.job_of("sky_flats", window, wants, night) for wants in runs]
 
-    _run_by_hand(settings, chosen, jobs, as_json=as_json)
+    _run_by_hand(settings, chosen, asked, jobs if lines else None, as_json=as_json)
 
 
 def _planned(rig: Rig, lines: list[FlatLine]) -> tuple[Want, ...]:
@@ -92,7 +91,7 @@ def run_bias(
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
 
-    _run_by_hand(settings, chosen, _one(HandRun("bias", count=count), chosen), as_json=as_json)
+    _run_by_hand(settings, chosen, HandRun("bias", count=count), as_json=as_json)
 
 
 @run_app.command("darks")
@@ -110,7 +109,7 @@ def run_darks(
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
     asked = HandRun("darks", exposures_s=_seconds(exposures), count=count)
-    _run_by_hand(settings, chosen, _one(asked, chosen), as_json=as_json)
+    _run_by_hand(settings, chosen, asked, as_json=as_json)
 
 
 @run_app.command("panel-flats")
@@ -126,11 +125,7 @@ def run_panel_flats(
     settings = load_config(config)
     chosen = _rig(settings, named, rig)
     asked = HandRun("panel_flats", filters=_names(filters), count=count)
-    _run_by_hand(settings, chosen, _one(asked, chosen), as_json=as_json)
-
-
-def _one(asked: HandRun, rig: RigConfig) -> Callable[[Farm], list[Job]]:
-    return lambda farm: [job_of(asked, farm.runners[rig.name])]
+    _run_by_hand(settings, chosen, asked, as_json=as_json)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -138,12 +133,20 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _run_by_hand(
-    settings: Config, rig: RigConfig, jobs: Callable[[Farm], list[Job]], *, as_json: bool
+    settings: Config,
+    rig: RigConfig,
+    asked: HandRun,
+    jobs: Callable[[Farm], list[Job]] | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Connect one rig, run the jobs in turn, build the masters.
+    """Connect one rig, run what is asked, or these jobs in turn, build the masters.
 
+    A service that runs does it instead: it has the rig.
     Raises NightcalError; Exit(1) when frames are missing.
     """
+    if _passed_on(settings, rig.name, asked, by_plan=jobs is not None):
+        return
     rigs = tuple(rig if other.name == rig.name else other for other in settings.rig)
     settings = settings.model_copy(update={"rig": rigs})
     clock = clock_of_this_process()
@@ -153,7 +156,7 @@ def _run_by_hand(
     def work(farm: Farm) -> bool:
         here = farm.rigs[rig.name]
         here.connect()
-        made = jobs(farm)
+        made = jobs(farm) if jobs is not None else [job_of(asked, farm.runners[rig.name])]
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
         for job in made:
             outcome = carry_out(job, farm.runners[rig.name], farm.guard, settings)
@@ -165,6 +168,25 @@ def _run_by_hand(
 
     if not with_farm(settings, clock, journal, work, rigs=(rig.name,), live=not as_json):
         raise typer.Exit(1)
+
+
+def _passed_on(settings: Config, rig: str, asked: HandRun, *, by_plan: bool) -> bool:
+    """Ask the service that runs, if one does. Raises BadInput with what it refuses."""
+    running = ask_service(settings, "status")
+    if running is None:
+        return False
+    if by_plan:
+        raise BadInput(
+            f"the running service has {rig}, and takes no flat plans: order with nightcal plan --tonight, "
+            f"or end it with nightcal stop"
+        )
+    more: dict[str, object] = {"rig": rig, "sequence": asked.sequence, "count": asked.count, "who": who()}
+    more |= {"filters": list(asked.filters), "exposures_s": list(asked.exposures_s)}
+    answer = ask_service(settings, "run", **more)
+    if answer is None:
+        raise BadInput("the service has just ended; ask again")
+    console.print(f"the running service does it: {answer['told']}. nightcal watch shows it", markup=False)
+    return True
 
 
 def _rig(settings: Config, named: str, option: str) -> RigConfig:

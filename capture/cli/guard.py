@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from capture.cli.console import console, show_json
-from capture.cli.event import who
+from capture.cli.ask import who
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import clock_of_this_process
 from capture.config import Config, load_config

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from capture.cli.event import who
+from capture.cli.ask import who
 from capture.config import RigConfig
 from capture.errors import BadInput
 from capture.journal import Entry

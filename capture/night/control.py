@@ -1,0 +1,130 @@
+"""What other processes of this machine may ask the service, at its LocalDoor in the archive's folder.
+
+Who asks and why (`who`, `why`) is kept with what was asked. Answers are `{...}` or `{"error"}`:
+
+    status                                  what everybody does now: {"status"}; asks no device
+    watch                                   a stream, {"entry"} by {"entry"}, of the journal from now on
+    stop                                    the whole service ends
+    stop, pause, resume {"rigs": [NAME]}    these rigs, all if none is named: {"paused": [NAME]}
+    run {"rig", "sequence", "filters", "exposures_s", "count"}     {"told"}
+    event {"rig", "kind", "filters", "at", "note"}                 {"recorded": [[NUMBER, TEXT]]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Full, Queue
+from types import TracebackType
+from typing import Any
+
+from capture.config import Config
+from capture.errors import NightcalError
+from capture.journal import Entry, Journal
+from capture.local_door import Answer, LocalDoor, Request
+from capture.night.hand_runs import HandRun
+from capture.night.happenings import record
+from capture.night.service import Service
+
+# Who reads so much slower than things happen is let go.
+_MOST_UNREAD = 1000
+_LONGEST_TEXT = 500
+
+
+def door_folder(config: Config) -> Path:
+    """Where the service's door is."""
+    return config.storage.folder / "service"
+
+
+class Control(LocalDoor):
+    """Serves `service` while it is entered."""
+
+    def __init__(self, service: Service, journal: Journal) -> None:
+        self._service = service
+        self._watchers: list[Queue[Entry | None]] = []
+        super().__init__(door_folder(service.farm.config), "the service", self._do)
+        if self.failure is not None:
+            journal.say("nightcal", "alarm", f"nobody can ask the service for anything: {self.failure}")
+        journal.listen(self._tell)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for watcher in self._watchers:
+            with suppress(Full):
+                watcher.put_nowait(None)
+        super().__exit__(kind, error, trace)
+
+    def _do(self, request: Request) -> Answer:
+        try:
+            return self._answer_of(request)
+        except NightcalError as error:
+            return {"error": str(error)}
+
+    def _answer_of(self, request: Request) -> Answer:
+        service = self._service
+        who, why = (str(request.get(key, ""))[:_LONGEST_TEXT] for key in ("who", "why"))
+        rigs = [str(name) for name in request.get("rigs") or ()]
+        match request["ask"]:
+            case "status":
+                return {"status": service.status()}
+            case "watch":
+                return self._watch()
+            case "stop" if not rigs:
+                service.stop(who, why)
+                return {"told": "the service ends"}
+            case "stop" | "pause":
+                service.pause(rigs, who, why)
+            case "resume":
+                service.resume(rigs, who, why)
+            case "run":
+                return {"told": service.ask(str(request["rig"]), HandRun.of(request))}
+            case "event":
+                return {"recorded": self._record(request, who)}
+            case other:
+                raise ValueError(f"{other!r} is nothing to ask")
+        status = service.status()
+        return {"paused": [rig["rig"] for rig in status["rigs"] if rig["paused"]]}
+
+    def _record(self, request: Request, who: str) -> list[tuple[int, str]]:
+        farm = self._service.farm
+        rig, kind, filters, at, note = (
+            str(request.get(key, "")) for key in ("rig", "kind", "filters", "at", "note")
+        )
+        now = farm.clock.now()
+        recorded = record(farm.archive, farm.config, rig, kind, filters, at, who, note, now)
+        # What counts no more is due again: who waits looks anew.
+        self._service.tick()
+        return recorded
+
+    def _watch(self) -> Iterator[Mapping[str, Any]]:
+        watcher: Queue[Entry | None] = Queue(_MOST_UNREAD)
+        self._watchers.append(watcher)
+
+        def told() -> Iterator[Mapping[str, Any]]:
+            try:
+                yield {"watching": True}
+                while (entry := watcher.get()) is not None:
+                    yield {"entry": _plain(entry)}
+            finally:
+                with suppress(ValueError):
+                    self._watchers.remove(watcher)
+
+        return told()
+
+    def _tell(self, entry: Entry) -> None:
+        for watcher in list(self._watchers):
+            try:
+                watcher.put_nowait(entry)
+            except Full:
+                with suppress(ValueError):
+                    self._watchers.remove(watcher)
+                with suppress(Empty, Full):
+                    watcher.get_nowait()
+                    watcher.put_nowait(None)
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    head = {"time": entry.time.isoformat(), "source": entry.source, "kind": entry.kind, "text": entry.text}
+    return head | {"data": entry.data}
