@@ -20,7 +20,7 @@ from sequences.job import Want
 
 # Cooling takes its time; a rig gets ready this long before its first window.
 PREPARE = timedelta(minutes=20)
-_BY_DAY = " by day"
+_BY_DAY, _BEFORE_DUSK = " by day", " before dusk"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -50,7 +50,7 @@ class Block:
     @property
     def by_day(self) -> bool:
         """Whether the Sun is up: then only probes that are dark by the library's masters let it go on."""
-        return self.key.endswith(_BY_DAY)
+        return self.key.endswith((_BY_DAY, _BEFORE_DUSK))
 
     @property
     def frames(self) -> int:
@@ -111,7 +111,8 @@ def plan_rig(
     Flats: what an operator `ordered` comes first, then the stalest; see `allocate`. Bias before darks: a flat
     needs its bias. Darks: sets that never were whole first, then the stalest, among equals from the shortest
     on, so that the most sets become whole; those at another set point than the rig's come last, by set point.
-    What is left goes on after dawn where the config allows it, at the rig's set point.
+    Where the config allows it they begin before dusk, and what is left goes on after dawn, both at the rig's
+    set point.
     """
     mine = [m for m in missing if m.need.rig == config.name]
     windows, notes = _twilights(site, night, config)
@@ -136,11 +137,21 @@ def plan_rig(
             usual = tuple(want for want in wants if want.spec.set_temperature_c in (None, own_c))
             others = sorted((want for want in wants if want not in usual), key=_colder)
             blocks.append(Block(sequence, sequence, dark, usual + tuple(others)))
-            if config.darks.by_day and Twilight.DAWN in windows:
-                day = Window(windows[Twilight.DAWN].end, site.night_span(night).end)
-                blocks.append(Block(sequence + _BY_DAY, sequence, day, usual))
+            if config.darks.by_day:
+                days = _days(site, night, windows)
+                blocks += [Block(sequence + which, sequence, day, usual) for which, day in days]
     whole = tuple(block for block in blocks if block.wants)
     return RigPlan(config.name, night, whole, tuple(notes), tuple(left))
+
+
+def _days(site: Site, night: date, windows: Mapping[Twilight, Window]) -> list[tuple[str, Window]]:
+    """From noon to dusk and from dawn to noon, by what it is called, as far as there is a dusk or a dawn."""
+    span, days = site.night_span(night), []
+    if Twilight.DUSK in windows:
+        days.append((_BEFORE_DUSK, Window(span.start, windows[Twilight.DUSK].start)))
+    if Twilight.DAWN in windows:
+        days.append((_BY_DAY, Window(windows[Twilight.DAWN].end, span.end)))
+    return days
 
 
 def _set_point_c(config: RigConfig, night: date) -> float | None:

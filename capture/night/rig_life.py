@@ -37,7 +37,9 @@ class RigLife:
         self._rig = farm.rigs[name]
         self._due = due
         self._next_start = next_start
-        self._highest_sun_deg = self._rig.config.flats.highest_sun_deg
+        config = self._rig.config
+        # Who may take darks by day begins at noon.
+        self._highest_sun_deg = 90.0 if config.darks.by_day else config.flats.highest_sun_deg
         self._lock = threading.Lock()
         self._asked: deque[HandRun] = deque()
         self._ends = False

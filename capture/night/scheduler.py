@@ -45,7 +45,7 @@ def start_of(site: Site, night: date, highest_sun_deg: float) -> datetime:
     except NoWindow:
         return site.night_span(night).start
     # Room for connecting and cooling before the first window, twice over.
-    return dusk.start - 2 * PREPARE
+    return max(site.night_span(night).start, dusk.start - 2 * PREPARE)
 
 
 def due(site: Site, now: datetime, done: date | None, highest_sun_deg: float) -> date | None:

@@ -58,26 +58,49 @@ def test_what_was_taken_since_the_last_good_probe_is_set_aside_and_taken_again(t
     assert inputs.isdisjoint(aside)
 
 
-@pytest.mark.parametrize(("leak", "fills"), [(1e-12, True), (1e-6, False)])
-def test_by_day_darks_go_on_only_while_the_probes_are_dark(tmp_path: Path, leak: float, fills: bool) -> None:
-    def more(text: str) -> str:
-        return text.replace("exposures_s = [60, 300]", "by_day = true, exposures_s = [60, 300]")
+def by_day(text: str) -> str:
+    return text.replace("exposures_s = [60, 300]", "by_day = true, exposures_s = [60, 300]")
 
-    first = live(tmp_path, settings(), change=more)
-    assert held(first) == NEEDS
-    archive = Archive(first.folder, SITE, first.observatory.clock)
+
+@pytest.fixture
+def short_of_three(tmp_path: Path) -> Path:
+    """The folder of a night whose library has lost three of T1's darks of 300 s; its masters tell enough."""
+    night = live(tmp_path, settings(), change=lambda text: by_day(text).replace("by_day = true, ", ""))
+    assert held(night) == NEEDS
+    archive = Archive(night.folder, SITE, night.observatory.clock)
     try:
         longer = [frame for frame in archive.catalogue.frames(rig="T1") if frame.spec.exposure_s == 300.0]
-        since = longer[2].taken
-        archive.catalogue.quarantine.set_aside("T1", (Kind.DARK,), since, first.ended, "a test", "lost")
+        archive.catalogue.quarantine.set_aside(
+            "T1", (Kind.DARK,), longer[2].taken, night.ended, "a test", "lost"
+        )
     finally:
         archive.close()
-    # The masters of the night lost a few of their frames; those that are left tell enough.
-    by_day = live(
-        tmp_path,
-        replace(settings(seed=3), roof=RoofSettings(leak=leak)),
-        start=datetime(2026, 11, 22, 15, 0, tzinfo=UTC),
-        change=more,
-    )
-    assert (held(by_day) == NEEDS) == fills
-    assert any("stray light" in text for text in by_day.said("alarm")) != fills
+    return tmp_path
+
+
+# A roof that is tight, and one that lets a millionth of the daylight in.
+LEAKS = pytest.mark.parametrize(("leak", "fills"), [(1e-12, True), (1e-6, False)])
+
+
+@LEAKS
+def test_after_dawn_darks_go_on_only_while_the_probes_are_dark(
+    short_of_three: Path, leak: float, fills: bool
+) -> None:
+    after_dawn = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+    sky = replace(settings(), roof=RoofSettings(leak=leak))
+    night = live(short_of_three, sky, start=after_dawn, change=by_day)
+    assert (held(night) == NEEDS) == fills
+    assert any("stray light" in text for text in night.said("alarm")) != fills
+
+
+@LEAKS
+def test_before_dusk_darks_begin_only_while_the_probes_are_dark_and_the_night_takes_the_rest(
+    short_of_three: Path, leak: float, fills: bool
+) -> None:
+    noon = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
+    sky = replace(settings(), roof=RoofSettings(leak=leak))
+    night = live(short_of_three, sky, start=noon, change=by_day)
+    assert held(night) == NEEDS
+    darks = [f for f in night.frames if f.rig == "T1" and f.kind is Kind.DARK and f.good]
+    assert [frame.spec.exposure_s for frame in darks if frame.taken < DUSK] == ([300.0] * 3 if fills else [])
+    assert any("stray light" in text for text in night.said("alarm")) != fills

@@ -108,13 +108,20 @@ def test_darks_go_from_the_stalest_on_those_never_whole_first_from_the_shortest(
     assert [want.spec.exposure_s for want in block.wants] == [300.0, 600.0, 120.0, 60.0]
 
 
-def test_by_day_what_is_left_of_the_darks_follows_dawn_until_noon(rig: RigConfig) -> None:
+def test_by_day_darks_begin_at_noon_and_what_is_left_of_them_follows_dawn(rig: RigConfig) -> None:
     assert not [b for b in plan_rig(SITE, NIGHT, rig, everything_missing(rig)).blocks if b.by_day]
     by_day = rig.model_copy(update={"darks": rig.darks.model_copy(update={"by_day": True})})
     blocks = {b.key: b for b in plan_rig(SITE, NIGHT, by_day, everything_missing(rig)).blocks}
     day = blocks["darks by day"]
     assert (day.window.start, day.window.end) == (blocks["dawn"].window.end, SITE.night_span(NIGHT).end)
     assert day.wants == blocks["darks"].wants
+    early = blocks["darks before dusk"]
+    assert (early.window.start, early.window.end) == (
+        SITE.night_span(NIGHT).start,
+        blocks["dusk"].window.start,
+    )
+    assert early.by_day
+    assert early.wants == day.wants
 
 
 def test_what_an_operator_ordered_comes_first_and_whole_at_dusk(rig: RigConfig) -> None:

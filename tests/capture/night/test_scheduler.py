@@ -49,6 +49,13 @@ def test_every_night_of_a_year_begins_exactly_once() -> None:
     assert begun == [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
 
 
+def test_where_darks_are_taken_by_day_a_night_begins_at_its_noon_and_once() -> None:
+    noon = NEW_MEXICO.night_span(NIGHT).start
+    assert start_of(NEW_MEXICO, NIGHT, 90.0) == noon
+    assert next_start(NEW_MEXICO, noon, 90.0) == noon + timedelta(days=1)
+    assert due(NEW_MEXICO, noon, NIGHT - timedelta(days=1), 90.0) == NIGHT
+
+
 def test_a_polar_night_begins_at_noon_since_it_has_darks_to_take() -> None:
     night = date(2026, 12, 21)
     assert start_of(POLE, night, 0.0) == POLE.night_span(night).start
