@@ -59,9 +59,10 @@ def script_of(place: Place, nights: Sequence[date], seed: int) -> Script:
         if number and number % _LIFE_EVERY == 0:
             # The old life ends in good order at noon; the new one begins late.
             noon = site.night_span(night).start
-            lives.append(Served(begins, noon))
+            lives.append(Served(begins, noon - timedelta(minutes=1)))
             begins = _moment_in(site, night, rng)
-    lives.append(Served(begins, site.night_span(nights[-1]).end))
+    # In polar night the next one begins at noon.
+    lives.append(Served(begins, site.night_span(nights[-1]).end - timedelta(minutes=1)))
     return Script(tuple(lives), tuple(sorted(steps, key=lambda step: step.at)))
 
 
