@@ -25,8 +25,8 @@ from capture.night.report.timeline import NARROW, WIDE, Timeline
 from capture.store.archive import Archive
 from capture.store.rows import FrameRow, MasterRow
 
-# What the config's [rig.flats] allows when it says nothing.
-FLAT_TOLERANCE = 0.25
+# What the config's [rig.flats] allows, and [masters] asks, when it says nothing.
+FLAT_TOLERANCE, MIN_FRAMES = 0.25, 5
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,20 @@ def write_report(
     checks: Sequence[Check] = (),
     *,
     flat_tolerance: float = FLAT_TOLERANCE,
+    min_frames: int = MIN_FRAMES,
 ) -> Path:
     """Write the report of `night` to `path`, whole or not at all; an older one is replaced. Return `path`.
 
     `checks`: figures of masters against the simulator's truth. `flat_tolerance`: the band that the plots
-    shade, as in the config. Raises StoreError when the catalogue cannot be read or the file not written.
+    shade, `min_frames`: good frames that make a master, both as in the config. Raises StoreError when the
+    catalogue cannot be read or the file not written.
     """
     facts = gather(archive, night, checks)
-    _write(path, render(archive, facts, flat_tolerance))
+    _write(path, render(archive, facts, flat_tolerance, min_frames))
     return path
 
 
-def render(archive: Archive, facts: NightFacts, flat_tolerance: float) -> str:
+def render(archive: Archive, facts: NightFacts, flat_tolerance: float, min_frames: int) -> str:
     """The page."""
     environment = Environment(
         loader=PackageLoader("capture.night.report"),
@@ -98,6 +100,7 @@ def render(archive: Archive, facts: NightFacts, flat_tolerance: float) -> str:
         runs=[(run, _frames_of_run(facts, run.id)) for run in facts.runs],
         flats=[FlatPlots(facts, rig, flat_tolerance) for rig in facts.rigs],
         flat_tolerance=flat_tolerance,
+        min_frames=min_frames,
         masters=[_card(archive, facts, master) for master in facts.masters],
         refused=[entry for entry in facts.entries if entry.kind == "refused"],
         local=lambda when: f"{facts.site.local(when):%H:%M:%S}",

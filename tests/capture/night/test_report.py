@@ -188,6 +188,18 @@ def test_a_whole_night_is_told_in_one_sentence_and_in_its_sections(
     assert sections == ["summary", "timeline", "flats", "rejected", "masters", "sets", "log"]
 
 
+def test_a_set_with_too_few_good_frames_for_a_master_is_flagged(
+    archive: Archive, report: Callable[..., Page]
+) -> None:
+    for number in range(10):
+        reasons = ("stars cover 2 %",) if number == 4 else ()
+        when = DUSK + timedelta(seconds=40 * number)
+        take(archive, flat("B" if number < 5 else "R"), when, *reasons, level=33000, target=32750)
+    words = report().words["sets"]
+    assert "flat B 5 4, fewer than the 5 of a master 1" in words
+    assert "flat R 5 5 0" in words
+
+
 def test_the_page_needs_nothing_but_itself(archive: Archive, report: Callable[..., Page]) -> None:
     publish(archive, whole_night(archive)[12:18], "MasterBias.fits")
     page = report()
