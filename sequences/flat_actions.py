@@ -77,7 +77,9 @@ class FlatSettings:
     `download_s` is what passes between the shutter's closing and the next frame, `wheel_s` what a change of
     filter adds to that, `probe_s` what passes after a probe: guesses that the controller refines from how its
     frames follow each other. `shutter_error_s` is how much longer than asked the shutter is open, refined
-    too. With `exposures_s` only these exposures are taken, so that few flat-darks match them.
+    too. With `exposures_s` only these exposures are taken, so that few flat-darks match them. `min_probe_s`
+    is the shortest look, by default the shortest flat; a shutter that lights a flat unevenly still serves
+    for a shorter look, after which a restless sky has changed less.
 
     Raises BadInput for what cannot be satisfied.
     """
@@ -92,6 +94,7 @@ class FlatSettings:
     shutter_error_s: float = 0.0
     saturation_adu: float = 64000.0
     exposures_s: Sequence[float] = ()
+    min_probe_s: float | None = None
 
     def __post_init__(self) -> None:
         if not self.target_adu > 0:
@@ -108,6 +111,8 @@ class FlatSettings:
                 f"exposures from {self.min_exposure_s:g} to {self.max_exposure_s:g} s: the shortest must be "
                 "above 0 and not above the longest"
             )
+        if self.min_probe_s is not None and not self.min_probe_s > 0:
+            raise BadInput(f"min_probe_s is {self.min_probe_s:g}: a look takes some time")
         if min(self.download_s, self.wheel_s, self.probe_s) < 0:
             raise BadInput("download_s, wheel_s and probe_s cannot be negative")
         if self.exposures_s and not self.allowed_s:

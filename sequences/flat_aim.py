@@ -12,8 +12,9 @@ from sequences.flat_pace import Pace
 from sequences.sky_model import Belief, SkyModel
 
 _LONGEST_PROBE_S = 2.0
-# A look is to land at this part of the target, or lower the less is known, so that it does not saturate.
-_PROBE_PART = 0.3
+# A look is to land at this part of the target, exact enough and soon over, or lower the less is known, so as
+# not to saturate.
+_PROBE_PART = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,5 @@ def probe_exposure_s(model: SkyModel, settings: FlatSettings, filter_name: str, 
     """Return a look's exposure: short, but long enough to be measured and not below the shortest."""
     rate = model.log_rate(filter_name, now_s)
     wanted_s = settings.target_adu * exp(-min(max(rate.mean, -50.0), 50.0))
-    return max(settings.min_exposure_s, min(_LONGEST_PROBE_S, wanted_s * min(_PROBE_PART, exp(-rate.sigma))))
+    shortest_s = settings.min_probe_s or settings.min_exposure_s
+    return max(shortest_s, min(_LONGEST_PROBE_S, wanted_s * min(_PROBE_PART, exp(-rate.sigma))))

@@ -26,7 +26,7 @@ __all__ = [
     "learned_from",
 ]  # fmt: skip
 
-_LOOK_EVERY_S = 45.0
+_LOOK_EVERY_S = 20.0
 # Surer than this, a look while waiting tells nothing that the first frame will not.
 _SURE = 0.03
 # A filter whose name says nothing is looked at once before any order is made.

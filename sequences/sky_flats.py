@@ -25,6 +25,9 @@ from sequences.job import Job
 from sequences.no_light import NoLight
 from sequences.part_scale import PartScale
 
+# By then any shutter is open; how evenly does not matter to a look.
+_SHORTEST_LOOK_S = 0.2
+
 
 def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     """Take what `job` wants and yield every flat, the rejected ones with their reasons.
@@ -152,6 +155,7 @@ def _settings(rig: Rig, bias_adu: float) -> FlatSettings:
         min_exposure_s=max(flats.min_exposure_s, camera.exposure_min_s),
         max_exposure_s=min(flats.max_exposure_s, camera.exposure_max_s),
         saturation_adu=0.97 * camera.saturation_adu - bias_adu,
+        min_probe_s=max(min(_SHORTEST_LOOK_S, flats.min_exposure_s), camera.exposure_min_s),
         exposures_s=flats.exposure_grid_s,
     )
 

@@ -15,9 +15,9 @@ class CameraKind:
     `target_adu` is above bias, `saturation_adu` raw. `zero_point_ln` is ln ADU/s through a filter of
     throughput 0 mag under V = 13.5 mag/arcsec^2. The shutter stays open `shutter_error_s` longer than asked.
     Each download takes up to `download_jitter_s` longer than `download_s`, evenly spread. A probe, read as a
-    small subframe, costs `probe_fraction` of the download. `scatter` is how exactly a frame's median tells
-    its level, relative, and `read_noise_adu` the same in ADU: what bias drift and gradients leave, not one
-    pixel's noise.
+    small subframe, costs `probe_fraction` of the download; no flat, it may be as short as `min_probe_s`.
+    `scatter` is how exactly a frame's median tells its level, relative, and `read_noise_adu` the same in ADU:
+    what bias drift and gradients leave, not one pixel's noise.
     """
 
     name: str
@@ -33,6 +33,7 @@ class CameraKind:
     download_jitter_s: float
     zero_point_ln: float
     probe_fraction: float = 0.25
+    min_probe_s: float = 0.2
     scatter: float = 0.001
 
 

@@ -41,6 +41,7 @@ class Twilight:
     order: list[str] = field(default_factory=list)
     misses: int = 0
     probes: int = 0
+    looks_s: list[float] = field(default_factory=list)
     reason: str = ""
     throughput: dict[str, float] = field(default_factory=lambda: dict(THROUGHPUT))
     exposures_s: list[float] = field(default_factory=list)
@@ -74,6 +75,8 @@ class Twilight:
             good = abs(level / settings.target_adu - 1) <= settings.tolerance
             counted = isinstance(action, Expose) and good
             self.probes += isinstance(action, Probe)
+            if isinstance(action, Probe):
+                self.looks_s.append(action.exposure_s)
             if isinstance(action, Expose):
                 self.taken[action.filter] += counted
                 self.misses += not counted
@@ -124,6 +127,17 @@ def test_clouds_that_pass_cost_few_frames() -> None:
 
     twilight = run(Twilight(setting_sun, cloud=cloud))
     assert sum(twilight.taken.values()) >= 65
+
+
+@pytest.mark.parametrize(("shortest_look_s", "shortest_s"), [(None, 5.0), (0.2, 0.2)])
+def test_looks_may_be_shorter_than_flats_and_are_short_where_told(
+    shortest_look_s: float | None, shortest_s: float
+) -> None:
+    limits = FlatSettings(30000.0, 0.1, 5.0, 60.0, min_probe_s=shortest_look_s)
+    twilight = run(Twilight(setting_sun, 20000.0), limits=limits)
+    assert twilight.looks_s
+    assert shortest_s <= min(twilight.looks_s) <= 1.2 * shortest_s
+    assert min(twilight.exposures_s) >= 5.0
 
 
 def test_it_waits_for_the_light_instead_of_giving_up() -> None:
@@ -202,6 +216,7 @@ def test_noise_of_the_measurement_does_not_lead_it_astray() -> None:
         ({"target_adu": 0.0}, "a level above bias"),
         ({"tolerance": 0.0}, "a fraction between 0 and 1"),
         ({"min_exposure_s": 80.0}, "not above the longest"),
+        ({"min_probe_s": 0.0}, "a look takes some time"),
         ({"download_s": -1.0}, "cannot be negative"),
         ({"exposures_s": (100.0, 200.0)}, "no exposure of the grid"),
     ],
