@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -50,6 +50,9 @@ def _known_places(template: str) -> str:
         if part not in known and not re.fullmatch(r"[A-Za-z0-9 _.+*-]+", part):
             raise ValueError(f"{part!r} is no part of a folder's name: use {', '.join(known)}, a name, or *")
     return template
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -440,10 +443,14 @@ class DeliveryConfig(_Section):
 
 
 class MastersConfig(_Section):
-    """`[masters]`: how sets become masters."""
+    """`[masters]`: how sets become masters.
+
+    `rejection_maps`: beside each, a file of how many frames were rejected in each pixel.
+    """
 
     method: Literal["clip", "median", "average"] = "clip"
     min_frames: Annotated[int, Field(ge=3, le=1000)] = 5
+    rejection_maps: bool = False
 
 
 class CalibrationConfig(_Section):
@@ -555,33 +562,22 @@ def _addresses(section: BaseModel | None) -> Iterator[DeviceAddress]:
 
 def load_config(path: Path) -> Config:
     """Read and check the TOML file at `path`. Raises BadInput with one line per thing to mend."""
+    return parse_config(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The config file's text. Raises BadInput."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"there is no config file {path}; name one with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the config file {path} cannot be read: {error}") from error
-    return parse_config(text, path)
 
 
 def parse_config(text: str, path: Path) -> Config:
     """Check the TOML `text`; `path` names it in messages and anchors relative folders. Raises BadInput."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path} is no valid TOML: {error}") from error
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        faults = error.errors()
-        # A list whose items are faulty counts as empty: the items' own faults say it better.
-        parents = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
-        lines = [
-            _sentence(data, tuple(fault["loc"]), fault["type"], fault["msg"])
-            for fault in faults
-            if fault["type"] != "too_short" or fault["loc"] not in parents
-        ]
-        raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
+    config = checked(Config, text, path)
     folder = (path.parent / config.storage.folder.expanduser()).resolve()
     storage = config.storage.model_copy(update={"folder": folder})
     if config.lights is not None:
@@ -598,6 +594,26 @@ def parse_config(text: str, path: Path) -> Config:
     return config.model_copy(
         update={"storage": storage, "guard": guard, "reservations": reserved, "delivery": delivery}
     )
+
+
+def checked(model: type[AnyModel], text: str, path: Path) -> AnyModel:
+    """The TOML `text` as `model` has it. Raises BadInput with one line, naming `path`, per thing to mend."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path} is no valid TOML: {error}") from error
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = error.errors()
+        # A list whose items are faulty counts as empty: the items' own faults say it better.
+        parents = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+        lines = [
+            _sentence(data, tuple(fault["loc"]), fault["type"], fault["msg"])
+            for fault in faults
+            if fault["type"] != "too_short" or fault["loc"] not in parents
+        ]
+        raise BadInput("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from error
 
 
 def _sentence(data: Any, where: tuple[str | int, ...], fault: str, message: str) -> str:

@@ -26,8 +26,10 @@ from capture.library.combine import Clipping, Combined, Method, Scaling, combine
 from capture.library.health.survey import survey
 from capture.library.health.trends import alarms, trends
 from capture.library.measure import clipped_mean, scatter_adu
-from capture.library.provenance import MasterBias, history, master_cards
+from capture.library.provenance import MasterBias, history, master_cards, rejection_map_cards
+from capture.library.rebuild import adopt_masters
 from capture.library.sources import FileSource, scaled
+from capture.library.succession import Succession
 from capture.store import fits_file, paths
 from capture.store.archive import Archive
 from capture.store.rows import FrameRow, MasterRow
@@ -46,40 +48,54 @@ def build_masters(
     method: str = "clip",
     min_frames: int = 5,
     max_age_days: Mapping[Kind, float] = MAX_AGE_DAYS,
+    rejection_maps: bool = False,
 ) -> list[MasterRow]:
-    """Build a master of every set that has `min_frames` good frames, some of them in no master yet.
+    """Build a master of every set that has `min_frames` good frames, some of them in no valid master yet.
 
-    `rigs`: only these. A set that cannot become a master (a damaged file, a flat without a master bias) is
-    said so in the journal and left; the others go on. Raises StoreError when a master cannot be written, and
-    CombineError when `method` is none.
+    `rigs`: only these. `rejection_maps`: beside each, how many frames were rejected in each pixel. A master
+    whose maker was killed before its row was made gets that first. A set that cannot become a master (a
+    damaged file, a flat without a master bias) is said so in the journal and left; the others go on. Raises
+    StoreError when a master cannot be written, and CombineError when `method` is none.
     """
     if method not in list(Method):
         raise CombineError(f"there is no method {method!r}: choose {', '.join(Method)}")
     now = archive.clock.now()
     built: list[MasterRow] = []
+    for path in adopt_masters(archive):
+        journal.say("library", "adopted", f"{path.name} had no row in the catalogue; it has one now")
     for kind in _ORDER:
         since = now - timedelta(days=max_age_days[kind])
         for rig, frames in _sets(archive.catalogue.frames(kind=kind, good=True, since=since, valid=True)):
             if (rigs is not None and rig not in rigs) or len(frames) < min_frames:
                 continue
             spec = frames[-1].spec.set_key()
-            newest = archive.catalogue.masters(rig=rig, spec=spec)[:1]
+            # Valid ones: of a master with frames set aside since, what is left is worth a new one.
+            newest = archive.catalogue.masters(rig=rig, spec=spec, valid=True)[:1]
             if newest and {frame.id for frame in frames} <= set(newest[0].inputs):
                 continue
+            succession = Succession.of(archive.catalogue.masters(rig=rig, spec=spec), frames)
             try:
-                row = build_master(archive, frames, Method(method))
+                row = build_master(archive, frames, Method(method), rejection_map=rejection_maps)
             except CombineError as error:
                 journal.say("library", "refused", f"{rig}: no master {spec}: {error}", rig=rig, set=str(spec))
                 continue
             built.append(row)
-            journal.say("library", "master", _announcement(row), rig=rig, path=row.path, **row.figures)
+            journal.say(
+                "library", "master", _announcement(row, succession), rig=rig, path=row.path, **row.figures
+            )
             for alarm in alarms(trends(archive.catalogue.masters(rig=rig, spec=row.spec))):
                 journal.say("health", "alarm", alarm, rig=rig, path=row.path)
     return built
 
 
-def build_master(archive: Archive, frames: Sequence[FrameRow], method: Method = Method.CLIP) -> MasterRow:
-    """Combine these frames, publish the master's file durably, then its row.
+def build_master(
+    archive: Archive,
+    frames: Sequence[FrameRow],
+    method: Method = Method.CLIP,
+    *,
+    rejection_map: bool = False,
+) -> MasterRow:
+    """Combine these frames, publish the master's file durably, its rejection map where wanted, then its row.
 
     Raises CombineError when they do not belong together, a file is damaged or no raw frame, or the master
     bias that a flat needs is not there; StoreError when the master cannot be written.
@@ -100,15 +116,24 @@ def build_master(archive: Archive, frames: Sequence[FrameRow], method: Method = 
         figures |= survey(archive, frames, made.combined.pixels, figures)
     night = max(frame.night for frame in frames)
     built = archive.clock.now()
-    cards = master_cards(frames, spec, method, Clipping(), made.combined, figures, bias, archive.site, built)
+    before = Succession.of(archive.catalogue.masters(rig=frames[-1].rig, spec=spec), frames)
+    cards = master_cards(
+        frames, spec, method, Clipping(), made.combined, figures, bias, archive.site, built, before
+    )
     version = 1
     while True:
         file = paths.master_file(archive.root, frames[-1].rig, spec, night, version)
+        if paths.rejection_map_file(file).exists():
+            version += 1  # A master of this name was here once.
+            continue
         try:
-            sha256 = fits_file.write(file, made.combined.pixels, cards, history(spec, bias))
+            sha256 = fits_file.write(file, made.combined.pixels, cards, history(spec, bias, before))
             break
         except fits_file.NameTaken:
             version += 1
+    if rejection_map:
+        beside = rejection_map_cards(cards, file.name, sha256)
+        fits_file.write(paths.rejection_map_file(file), made.combined.rejected, beside)
     return archive.catalogue.add_master(
         rig=frames[-1].rig,
         spec=spec,
@@ -247,6 +272,7 @@ def _origin(frame: FrameRow) -> tuple[object, ...]:
     return (frame.rig, frame.facts.camera, frame.shape, frame.facts.subframe_origin_px)
 
 
-def _announcement(row: MasterRow) -> str:
+def _announcement(row: MasterRow, succession: Succession | None) -> str:
     rejected = row.figures["rejected_fraction"]
-    return f"{row.rig}: master {row.spec} of {row.count} frames, {rejected:.2%} of the values rejected"
+    said = f"{row.rig}: master {row.spec} of {row.count} frames, {rejected:.2%} of the values rejected"
+    return said if succession is None else f"{said}; it supersedes {succession.name}: {succession}"

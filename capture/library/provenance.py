@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from capture.frame import FrameSpec, Kind
 from capture.library.combine import Clipping, Combined, Method
+from capture.library.succession import Succession
 from capture.site import Site
 from capture.store import headers
 from capture.store.fits_file import Card, Value
@@ -62,6 +63,7 @@ def master_cards(
     bias: MasterBias | None,
     site: Site,
     built: datetime,
+    succession: Succession | None = None,
 ) -> list[Card]:
     """The cards of the master of `frames`, whose set is `spec`, made at `built`."""
     # PixInsight's own masters say `Master Dark`, and MaxIm, ASTAP and ccdproc's filters find the kind in it
@@ -113,6 +115,9 @@ def master_cards(
     if spec.kind is Kind.FLAT and bias is not None:
         cards.append(("BIASFILE", PurePosixPath(bias.row.path).name, "master bias subtracted"))
         cards.append(("BIASSHA", bias.row.sha256, ""))
+    if succession is not None:
+        cards.append(("SUPERSED", succession.name, "master that this one replaces"))
+        cards.append(("SUPERSHA", succession.before.sha256, ""))
     for name, (keyword, comment) in FIGURES.items():
         cards.append((keyword, figures.get(name), comment))
     for number, frame in enumerate(frames, 1):
@@ -122,7 +127,29 @@ def master_cards(
     return headers.known_cards(cards)
 
 
-def history(spec: FrameSpec, bias: MasterBias | None) -> list[str]:
+def rejection_map_cards(master: Sequence[Card], name: str, sha256: str) -> list[Card]:
+    """The cards of the rejection map of the master whose cards, file name and SHA-256 are given."""
+    kept = (
+        "INSTRUME",
+        "TELESCOP",
+        "FILTER",
+        "XBINNING",
+        "YBINNING",
+        "NCOMBINE",
+        "COMBMETH",
+        "REJECTED",
+        "DATE",
+    )
+    return [
+        ("IMAGETYP", "Rejection Map", "no calibration frame"),
+        ("BUNIT", "frames", "how many were rejected in each pixel"),
+        ("MASTER", name, "master that it belongs to"),
+        ("MASTSHA", sha256, ""),
+        *(card for card in master if card[0] in kept),
+    ]
+
+
+def history(spec: FrameSpec, bias: MasterBias | None, succession: Succession | None = None) -> list[str]:
     """The same in words."""
     said = ["INnnnn name the frames combined, SHnnnn their SHA-256 when they were."]
     if spec.kind is Kind.DARK:
@@ -130,4 +157,7 @@ def history(spec: FrameSpec, bias: MasterBias | None) -> list[str]:
     if spec.kind is Kind.FLAT and bias is not None:
         said.append(f"From each frame the master bias {PurePosixPath(bias.row.path).name} was subtracted;")
         said.append("each was scaled by the clipped mean of its central quarter, then combined.")
+    if succession is not None:
+        said.append(f"supersedes {succession.name}:")
+        said.append(f"{succession}.")
     return said

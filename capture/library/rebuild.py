@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,18 +40,30 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
     """
     before = _damaged(archive.root)
     frames = archive.reconcile(lambda done, of: progress("frames", done, of))
-    known = archive.catalogue.paths()
+    masters = adopt_masters(archive, lambda done, of: progress("masters", done, of))
+    return Rebuilt(frames, masters, sorted(_damaged(archive.root) - before))
+
+
+def adopt_masters(archive: Archive, progress: Callable[[int, int], None] | None = None) -> list[Path]:
+    """Give a row to every master whose file has none: its maker was killed, or the catalogue was lost.
+
+    A damaged file is set aside. Returns the files adopted. Raises StoreError when the catalogue fails.
+    """
+    # The files are listed before the rows are: a master published meanwhile has its row by then.
+    found = sorted((archive.root / paths.MASTERS).rglob("*.fits"))
+    known = {row.path for row in archive.catalogue.masters()}
     files = [
         file
-        for file in sorted((archive.root / paths.MASTERS).rglob("*.fits"))
-        if file.relative_to(archive.root).as_posix() not in known
+        for file in found
+        if file.relative_to(archive.root).as_posix() not in known and not paths.is_rejection_map(file)
     ]
     masters = []
     for done, file in enumerate(files, 1):
         if _adopt_master(archive, file) is not None:
             masters.append(file)
-        progress("masters", done, len(files))
-    return Rebuilt(frames, masters, sorted(_damaged(archive.root) - before))
+        if progress is not None:
+            progress(done, len(files))
+    return masters
 
 
 @dataclass(frozen=True)
@@ -82,12 +95,22 @@ def verify(archive: Archive, progress: Progress) -> Verified:
             faults.append(f"{path} cannot be read: {error.strerror}")
         progress("files", done, len(rows))
     known = {name for name, _ in rows}
-    faults += [
-        f"{file} is not in the catalogue: nightcal library rebuild takes it in"
-        for file in _files(archive.root)
-        if file.relative_to(archive.root).as_posix() not in known
-    ]
+    for file in _files(archive.root):
+        if paths.is_rejection_map(file):
+            # It has no row; its own checksums tell whether it is sound.
+            with _told_to(faults):
+                fits_file.verify(file)
+        elif file.relative_to(archive.root).as_posix() not in known:
+            faults.append(f"{file} is not in the catalogue: nightcal library rebuild takes it in")
     return Verified(len(rows), size_bytes, faults)
+
+
+@contextmanager
+def _told_to(faults: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        faults.append(str(error))
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from capture.store.headers import ascii_text
 RAW = "raw"
 MASTERS = "masters"
 DAMAGED = ".damaged"
+REJECTED = "_rejected"
 _PLAIN_MODES = ("", "normal", "default", "0")
 
 
@@ -75,6 +76,16 @@ def master_file(root: Path, rig: str, spec: FrameSpec, night: date, version: int
     if version > 1:
         words.append(f"v{version}")
     return root / MASTERS / safe_name(rig) / ("_".join(safe_name(word) for word in words) + ".fits")
+
+
+def rejection_map_file(master: Path) -> Path:
+    """Beside a master, how many frames were rejected in each of its pixels."""
+    return master.with_name(f"{master.stem}{REJECTED}.fits")
+
+
+def is_rejection_map(file: Path) -> bool:
+    """Whether a file is named as one."""
+    return file.stem.endswith(REJECTED)
 
 
 def safe_name(text: str) -> str:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from capture.clock import SimulatedClock
 from capture.errors import CombineError, StoreError
-from capture.frame import Frame, FrameSpec, Pixels
+from capture.frame import Frame, FrameSpec, Kind, Pixels
 from capture.journal import Entry, Journal
 from capture.library.masters import build_master, build_masters, check_set
+from capture.library.rebuild import adopt_masters, verify
 from capture.store.archive import Archive
 from capture.store.events import EventKind
 from capture.store.rows import FrameRow, MasterRow
@@ -301,3 +302,70 @@ def test_frames_from_before_an_event_go_into_no_master_and_a_bias_from_before_se
     library.save(FLAT, flat, minutes=80)
     assert library.build() == []
     assert "there is no master bias" in library.said[-1].text
+
+
+def test_a_better_master_says_what_it_supersedes_in_its_header_and_the_journal(library: Library) -> None:
+    library.save(BIAS, biases(6))
+    (first,) = library.build()
+    assert "SUPERSED" not in library.opened(first)[0]
+    library.save(BIAS, biases(2, seed=9), minutes=30)
+    (second,) = library.build()
+    header, _ = library.opened(second)
+    assert (header["SUPERSED"], header["SUPERSHA"]) == (Path(first.path).name, first.sha256)
+    told = f"supersedes {Path(first.path).name}: 2 of its frames are new"
+    assert told in " ".join(header["HISTORY"])
+    assert told in next(entry.text for entry in library.said[::-1] if entry.kind == "master")
+
+
+def test_frames_set_aside_since_cost_the_master_its_place_and_the_rest_makes_another(
+    library: Library,
+) -> None:
+    frames = library.save(BIAS, biases(9))
+    (first,) = library.build()
+    library.archive.catalogue.quarantine.set_aside(
+        "T1", (Kind.BIAS,), frames[7].taken, START + timedelta(hours=1), "ann", "stray light"
+    )
+    (second,) = library.build()
+    assert set(first.inputs) - set(second.inputs) == {frames[7].id, frames[8].id}
+    assert "2 of the master before are no longer used" in " ".join(library.opened(second)[0]["HISTORY"])
+    assert library.build() == []
+
+
+def test_a_master_killed_before_its_row_gets_it_and_is_not_built_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.save(DARK, darks(6))
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(library.archive.catalogue, "add_master", kill)
+        with pytest.raises(Killed):
+            library.build()
+    assert library.archive.catalogue.masters() == []
+    assert library.build() == []
+    (row,) = library.archive.catalogue.masters()
+    assert (row.count, len(row.inputs), row.method) == (6, 6, "clip")
+    assert [file.name for file in library.archive.root.rglob("Master*")] == [Path(row.path).name]
+    assert [entry.kind for entry in library.said] == ["adopted"]
+
+
+def test_a_rejection_map_beside_the_master_counts_what_was_left_out_and_is_no_master(
+    library: Library,
+) -> None:
+    library.save(DARK, darks(12))
+    (row,) = library.build(rejection_maps=True)
+    master = library.archive.path_of(row)
+    with fits.open(master.with_name(f"{master.stem}_rejected.fits"), checksum=True, memmap=False) as hdus:
+        counts, header = hdus[0].data, hdus[0].header
+    assert counts[31, 40] == 1, "the cosmic ray"
+    assert counts[7, 9] == 0, "the hot pixel"
+    assert int(counts.sum(dtype=np.int64)) == library.opened(row)[0]["REJECTED"] == header["REJECTED"]
+    assert (header["MASTER"], header["MASTSHA"]) == (master.name, row.sha256)
+    assert adopt_masters(library.archive) == []
+    assert verify(library.archive, lambda *_: None).faults == []
+    assert library.build(rejection_maps=True) == []
