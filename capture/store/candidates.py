@@ -73,6 +73,11 @@ class Candidates:
         with self._database.read() as session:
             return _views(session, session.scalars(query.options(lazyload(MasterTable.inputs))).all())
 
+    def newest(self) -> int:
+        """A number that grows with every new master."""
+        with self._database.read() as session:
+            return session.scalar(select(func.max(MasterTable.id))) or 0
+
     def rigs_of(self, camera: str) -> list[str]:
         """The rigs that have masters of this camera."""
         query = select(MasterTable.rig).where(MasterTable.camera == camera).distinct()

@@ -19,6 +19,7 @@ from capture.store.candidates import Candidates
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
+from capture.store.lights import Lights
 from capture.store.ledger import Ledger
 from capture.store.needs import Holding, Missing, Need
 from capture.store.outbox import Outbox
@@ -85,6 +86,7 @@ class Catalogue:
         self.leases = Leases(self._database)
         self.pauses = Pauses(self._database)
         self.candidates = Candidates(self._database)
+        self.lights = Lights(self._database)
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0004"
+REVISION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -223,6 +223,25 @@ class LeaseTable(Base):
     holder: Mapped[str | None]
     fence: Mapped[int]
     until: Mapped[datetime]
+
+
+class LightTable(SpecColumns, Base):
+    """A light that another program took, and what became of it; paths as the archive's, or absolute."""
+
+    __tablename__ = "lights"
+    __table_args__ = (Index("lights_by_state", "state", "taken"), Index("lights_of_a_rig", "rig", "taken"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    rig: Mapped[str]
+    owner: Mapped[str]
+    night: Mapped[date]
+    taken: Mapped[datetime]
+    found: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str]
+    calibrated: Mapped[str | None]
+    calibrated_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class DeliveryTable(Base):

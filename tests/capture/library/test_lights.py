@@ -1,0 +1,211 @@
+"""Lights of other programs are calibrated as they come, and reach their owners raw and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from capture.clock import SimulatedClock
+from capture.config import Config
+from capture.journal import Entry, Journal
+from capture.library.light import read_light
+from capture.library.lights import Belonging, LightsFolder, belonging, watch_lights
+from capture.store import fits_file
+from capture.store.archive import Archive
+from capture.store.lights import LightRow, LightState
+from tests.capture.library.lights import configured, fill, write_light
+from tests.capture.store.frames import SITE, START
+
+LIGHTS = """
+[lights]
+folder = "lights"
+[[delivery]]
+to = "jdoe"
+place = "sent"
+"""
+
+
+class Watched:
+    """A folder of lights, looked at now and then."""
+
+    def __init__(self, folder: Path, kinds: str, more: str = LIGHTS) -> None:
+        self.config: Config = configured(folder, more)
+        self.clock = SimulatedClock(START + timedelta(hours=12))
+        self.archive = Archive(self.config.storage.folder, SITE, self.clock)
+        self.said: list[Entry] = []
+        self.journal = Journal(self.clock)
+        self.journal.listen(self.said.append)
+        self.folder = folder / "lights"
+        if kinds:
+            fill(self.archive, kinds=kinds)
+        self.begin()
+
+    def begin(self) -> None:
+        """As after a restart."""
+        self.lights = LightsFolder(self.config, self.archive, self.journal)
+
+    def look(self, *after_s: float) -> int:
+        """Look after so many seconds each; return how many were calibrated."""
+
+        def main() -> int:
+            done = 0
+            for wait_s in after_s:
+                self.clock.sleep(wait_s)
+                done += self.lights.round()
+            return done
+
+        return self.clock.run(main)
+
+    def rows(self) -> list[LightRow]:
+        return self.archive.catalogue.lights.all()
+
+    def queued(self) -> list[str]:
+        return [row.name for row in self.archive.catalogue.outbox.waiting("jdoe") if row.path is not None]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    watched = Watched(tmp_path, "bias dark flat")
+    yield watched
+    watched.archive.close()
+
+
+def test_a_finished_light_is_calibrated_and_both_files_go_to_its_owner(watched: Watched) -> None:
+    raw = write_light(watched.folder / "jdoe" / "2026-11-21" / "T1" / "m42.fits")
+    before = raw.read_bytes()
+    assert watched.look(0, 9) == 0
+    assert watched.look(1) == 1
+    assert watched.look(5, 60) == 0
+    (row,) = watched.rows()
+    assert (row.state, row.light.owner, row.light.rig) == (LightState.CALIBRATED, "jdoe", "T1")
+    assert row.calibrated == "calibrated/jdoe/2026-11-21/T1/m42_cal.fits"
+    assert (
+        fits_file.structure((watched.archive.root / row.calibrated).read_bytes()[:28800])["CALSTAT"] == "BDF"
+    )
+    assert watched.queued() == ["2026-11-21/T1/raw/m42.fits", "2026-11-21/T1/calibrated/m42-cal.fits"]
+    assert raw.read_bytes() == before
+
+
+def test_a_light_that_is_still_written_is_waited_for(watched: Watched) -> None:
+    whole = write_light(watched.folder / "aside.txt").read_bytes()
+    path = watched.folder / "growing.fits"
+    for part in (2000, 4000, 8000):
+        path.write_bytes(whole[:part])
+        assert watched.look(0, 11) == 0  # steady, and not whole
+    path.write_bytes(whole)
+    assert watched.look(0, 9) == 0
+    assert watched.look(2) == 1
+
+
+@pytest.mark.parametrize(
+    ("folders", "observer", "template", "expected"),
+    [
+        ("jdoe/2026-11-20/T2", "x", "{owner}/{night}/{rig}", Belonging("jdoe", date(2026, 11, 20), "T2")),
+        ("T2/jdoe", "x", "{rig}/{owner}", Belonging("jdoe", None, "T2")),
+        ("all/jdoe", "x", "all/{owner}", Belonging("jdoe", None, "")),
+        ("others/jdoe", "ann", "all/{owner}", Belonging("ann", None, "")),
+        ("jdoe/yesterday", "", "{owner}/{night}", Belonging("jdoe", None, "")),
+        (".", "ann", "{owner}/{night}/{rig}", Belonging("ann", None, "")),
+        (".", "", "{owner}/{night}/{rig}", Belonging("operators", None, "")),
+    ],
+)
+def test_a_light_is_its_folder_s_then_its_observer_s_else_the_operators(
+    watched: Watched, folders: str, observer: str, template: str, expected: Belonging
+) -> None:
+    path = write_light(watched.folder / folders / "x.fits", OBSERVER=observer)
+    assert watched.config.lights is not None
+    lights = watched.config.lights.model_copy(update={"template": template})
+    assert belonging(path, read_light(path), lights) == expected
+
+
+def test_what_lacks_a_master_goes_raw_with_the_reason_and_is_calibrated_when_it_comes(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, "bias dark")
+    write_light(watched.folder / "jdoe" / "x.fits")
+    assert watched.look(0, 10, 10) == 0
+    (row,) = watched.rows()
+    assert (row.state, row.reason) == (LightState.WAITING, "no flat Ha: there is no master flat of T1")
+    assert watched.queued() == ["2026-11-21/T1/raw/x.fits"]
+    watched.begin()
+    assert watched.look(5) == 0
+    fill(watched.archive, kinds="flat")
+    assert watched.look(5, 5) == 1
+    assert watched.rows()[0].state is LightState.CALIBRATED
+    assert watched.queued() == ["2026-11-21/T1/raw/x.fits", "2026-11-21/T1/calibrated/x-cal.fits"]
+    assert len([entry for entry in watched.said if entry.source == "lights"]) == 2
+    watched.archive.close()
+
+
+def test_a_light_waits_no_longer_than_the_policy_says(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, "bias dark", LIGHTS.replace('"lights"\n', '"lights"\nwait_days = 2\n', 1))
+    write_light(watched.folder / "x.fits")
+    watched.look(0, 10, 86400)
+    assert watched.rows()[0].state is LightState.WAITING
+    watched.look(86400)
+    assert watched.rows()[0].state is LightState.RAW
+    assert "stays raw" in watched.said[-1].text
+    watched.archive.close()
+
+
+def test_a_restart_takes_nothing_twice_and_adopts_what_was_written_before_a_kill(watched: Watched) -> None:
+    write_light(watched.folder / "x.fits", OBSERVER="jdoe")
+    watched.look(0, 10)
+    (row,) = watched.rows()
+    assert row.calibrated is not None
+    file = watched.archive.root / row.calibrated
+    made = file.read_bytes()
+    # As if it had been killed between the file and its row.
+    watched.archive.catalogue.lights.settle(row.id, LightState.WAITING, "")
+    watched.begin()
+    assert watched.look(0, 10, 10) == 1
+    assert watched.rows() == [row]
+    assert file.read_bytes() == made
+    assert len(watched.queued()) == 2
+
+
+def test_two_lights_of_one_name_do_not_share_a_file(watched: Watched) -> None:
+    for folder in ("a", "b"):
+        write_light(watched.folder / "jdoe" / "2026-11-21" / "T1" / folder / "x.fits")
+    assert watched.look(0, 10) == 2
+    names = [Path(row.calibrated or "").name for row in watched.rows()]
+    assert sorted(names) == ["x_cal.fits", "x_cal_2.fits"]
+
+
+def test_a_light_that_no_rig_owns_and_what_is_no_light_are_told_once(watched: Watched) -> None:
+    write_light(watched.folder / "dark.fits", IMAGETYP="Dark Frame")
+    (watched.folder / "note.txt").write_text("hello")
+    watched.look(0, 10, 10, 10)
+    assert [entry.text for entry in watched.said if "left alone" in entry.text] == [
+        f"dark.fits is left alone: {watched.folder / 'dark.fits'} is no light: its header says 'dark frame'"
+    ]
+
+
+def test_a_damaged_master_is_an_alarm_and_is_tried_again_later(watched: Watched) -> None:
+    (row,) = [row for row in watched.archive.catalogue.masters() if row.spec.kind.value == "flat"]
+    file = watched.archive.path_of(row)
+    sound = file.read_bytes()
+    file.write_bytes(sound[:-4000] + bytes([sound[-4000] ^ 1]) + sound[-3999:])
+    write_light(watched.folder / "x.fits")
+    assert watched.look(0, 10, 10, 10) == 0
+    assert [entry.kind for entry in watched.said if entry.source == "lights"] == ["alarm"]
+    file.write_bytes(sound)
+    assert watched.look(60) == 0
+    assert watched.look(600) == 1
+
+
+def test_the_worker_ends_when_it_is_told_to(watched: Watched) -> None:
+    write_light(watched.folder / "x.fits")
+    over = watched.clock.signal()
+
+    def main() -> None:
+        work = watched.clock.spawn(
+            lambda: watch_lights(watched.config, watched.archive, watched.journal, over), "lights"
+        )
+        watched.clock.sleep(30)
+        over.set()
+        work.join()
+
+    watched.clock.run(main)
+    assert watched.rows()[0].state is LightState.CALIBRATED
