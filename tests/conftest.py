@@ -61,6 +61,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--alpaca-moves", action="store_true", help="and what moves roof, mount, cover, wheel")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Locks on devices, of processes that tests start too, stay out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(DUSK)

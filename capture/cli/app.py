@@ -28,6 +28,7 @@ from capture.cli.options import JsonOption
 from capture.cli.plan import plan
 from capture.cli.service import pause, resume, serve, status, stop, watch
 from capture.cli.stopping import LeftAtOnce
+from capture.cli.units import service_app
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(run_app, name="run")
 app.add_typer(guard_app, name="guard")
 app.add_typer(roof_app, name="roof")
+app.add_typer(service_app, name="service")
 app.add_typer(library_app, name="library")
 app.add_typer(delivery_app, name="delivery")
 app.command()(discover)

@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from capture.cli.console import console, journal_printer, show_json, show_table
 from capture.cli.ask import who
+from capture.cli.console import console, journal_printer, show_json, show_table
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import Clock, clock_of_this_process
 from capture.config import Config, load_config

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from capture.cli.console import console, show_json
 from capture.cli.ask import who
+from capture.cli.console import console, show_json
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import clock_of_this_process
 from capture.config import Config, load_config

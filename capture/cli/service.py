@@ -19,6 +19,7 @@ from capture.journal import Entry, Journal, jsonl_listener
 from capture.night.control import Control
 from capture.night.farm import Farm
 from capture.night.scheduler import serve_nights, service_of
+from capture.notify import notify
 from capture.store.archive import Archive
 
 RigsOption = Annotated[
@@ -38,7 +39,11 @@ def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
         journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
         service = service_of(farm, journal)
         with Control(service, journal):
-            serve_nights(farm, journal, service=service)
+            notify(READY=1)
+            try:
+                serve_nights(farm, journal, service=service, beat=lambda: notify(WATCHDOG=1, STATUS=service))
+            finally:
+                notify(STOPPING=1)
 
     with_farm(settings, clock, journal, nights, live=not as_json)
 

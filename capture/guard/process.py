@@ -13,12 +13,15 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from capture.clock import Clock, clock_of_this_process
-from capture.config import Config, load_config
+from capture.device_locks import holding
 from capture.errors import BadInput, DeviceError, NightcalError
+from capture.guard.client import Report
 from capture.guard.door import Door
 from capture.guard.guard import Guard
+from capture.guard.own_config import GuardsConfig, load_guards_config
 from capture.guard.wiring import guarding
 from capture.journal import Entry, Journal
+from capture.notify import notify
 
 _LOOKS_EVERY_S = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -36,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of text")
     options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
+        config = load_guards_config(options.config)
         if config.roof is None or config.guard is None:
             lacks = "[roof]: there is nothing to guard" if config.roof is None else "[guard]"
             raise BadInput(f"{options.config} has no section {lacks}; see docs/config.md")
@@ -48,10 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def guard_roof(config: Config, clock: Clock, printer: Callable[[Entry], None]) -> None:
+def guard_roof(config: GuardsConfig, clock: Clock, printer: Callable[[Entry], None]) -> None:
     """Guard the roof of `config`, which has `[roof]` and `[guard]`, until a signal. On the main thread.
 
-    Raises DeviceError when the roof or a safety device cannot be connected.
+    Raises DeviceError when the roof or a safety device cannot be connected, BadInput when another guards it.
     """
     roof, section = config.roof, config.guard
     assert roof is not None
@@ -62,17 +65,32 @@ def guard_roof(config: Config, clock: Clock, printer: Callable[[Entry], None]) -
     over = clock.signal()
 
     def body() -> None:
-        with guarding(roof, mounts, config.timeouts, clock, journal, section.folder) as guard:
+        with (
+            holding([f"dome {roof.dome}"], clock.now()),
+            guarding(roof, mounts, config.timeouts, clock, journal, section.folder) as guard,
+        ):
             with Door(guard, section.folder, journal):
                 journal.say("roof", "guard", f"guarding the roof at {roof.dome}, mode {roof.mode}")
                 _tell_of_latched(guard, journal)
+                notify(READY=1)
+                heard = None
                 # A guard that has died ends its process: whoever started that sees it and starts another.
                 while not (over.is_set() or guard.ended.is_set()):
+                    report = guard.report()
+                    # One that hangs makes no new report; it is then ended from outside.
+                    if report.time != heard:
+                        heard = report.time
+                        notify(WATCHDOG=1, STATUS=f"the roof is {report.roof}, {_safety(report)}")
                     over.wait(_LOOKS_EVERY_S)
+            notify(STOPPING=1)
             journal.say("roof", "guard", "the guard ends; it shuts the roof first where it is ours")
 
     with _on_signal(over.set):
         clock.run(body, "guard's main")
+
+
+def _safety(report: Report) -> str:
+    return "safe" if report.safe else f"not safe: {'; '.join(report.reasons)}"
 
 
 def _tell_of_latched(guard: Guard, journal: Journal) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
 from capture.clock import Clock
-from capture.config import Config
+from capture.config import Config, RigConfig
+from capture.device_locks import holding
 from capture.errors import NightcalError, Stopped
 from capture.guard.client import GuardClient, OpenAir
 from capture.guard.remote import guarded_from_afar
@@ -119,6 +120,18 @@ class Farm:
         )
 
 
+_DEVICES = ("camera", "filter_wheel", "telescope", "cover_calibrator", "focuser", "rotator", "dome")
+
+
+def _devices(config: Config, under_the_roof: Iterable[RigConfig]) -> Iterator[str]:
+    """What this process will move or expose with; what it only reads, others may read as well."""
+    for rig in config.rig:
+        yield from (f"{key} {getattr(rig, key)}" for key in _DEVICES if getattr(rig, key) is not None)
+    if config.roof is not None and config.guard is None:
+        yield f"dome {config.roof.dome}"
+        yield from (f"telescope {rig.telescope}" for rig in under_the_roof if rig.telescope)
+
+
 @contextmanager
 def open_farm(
     config: Config, clock: Clock, journal: Journal, *, rigs: tuple[str, ...] = (), guarded: bool = True
@@ -126,7 +139,8 @@ def open_farm(
     """Open the archive, start writer and guard; at the end stop them, the roof shut where it is ours.
 
     `rigs`: only these; all when empty. `guarded`: False to look on without a guard, moving nothing.
-    Use it within a worker. Raises StoreError, DeviceError, BadInput.
+    Use it within a worker. Raises StoreError, DeviceError, BadInput; that also when another process has one
+    of the devices.
     """
     under_the_roof = config.rig
     if rigs:
@@ -136,6 +150,8 @@ def open_farm(
         names, zone = [rig.name for rig in under_the_roof], config.site.time_zone
         reservations = Reservations(config.reservations, names, zone, clock, journal)
     with ExitStack() as stack:
+        if guarded:
+            stack.enter_context(holding(_devices(config, under_the_roof), clock.now()))
         archive = Archive.of(config, clock)
         stack.callback(archive.close)
         for path in archive.reconcile():

@@ -37,6 +37,13 @@ class Service:
         self._began = farm.clock.now()
         journal.listen(self._note)
 
+    def __str__(self) -> str:
+        parts = []
+        for name, life in self._lives.items():
+            running = self.farm.runners[name].progress
+            parts.append(f"{name}: {running.sequence} {running}" if running else f"{name}: {life.doing}")
+        return "; ".join(parts)
+
     def tick(self) -> None:
         """Give every rig without a living worker a new one, and let those that wait look at the Sun."""
         with self._lock:
