@@ -9,6 +9,8 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Row
+
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics, Verdict
 from capture.journal import Entry
 from capture.store.events import EventKind, EventRow
@@ -142,7 +144,7 @@ def spec_values(spec: FrameSpec) -> dict[str, Any]:
     return {f.name: getattr(spec, f.name) for f in fields(FrameSpec)} | {"kind": spec.kind.value}
 
 
-def spec_view(row: SpecColumns) -> FrameSpec:
+def spec_view(row: SpecColumns | Row[Any]) -> FrameSpec:
     """A spec from columns."""
     values = {f.name: getattr(row, f.name) for f in fields(FrameSpec)}
     return FrameSpec(**(values | {"kind": Kind(row.kind)}))

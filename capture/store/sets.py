@@ -7,7 +7,7 @@ or changes its verdict tells them in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
@@ -18,6 +18,11 @@ from capture.store.events import EventRow, valid_from
 from capture.store.needs import Holding, Need
 from capture.store.rows import key_of_set, separating_fields, spec_values, spec_view
 from capture.store.schema import FrameTable, MasterTable, SetTable
+
+# Columns, not live objects: a thousand of those take longer than all of the query.
+_BOARD = [getattr(SetTable, name) for name in ("id", "rig", "good_frames", "newest_good")] + [
+    getattr(SetTable, f.name) for f in fields(FrameSpec)
+]
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,11 @@ def count_again(session: Session, numbers: Iterable[int]) -> None:
 def board(session: Session, events: Iterable[EventRow], rig: str | None) -> list[SetRow]:
     """What is held of every set, in the order of rig and set key."""
     known = list(events)
-    query = select(SetTable).order_by(SetTable.rig, SetTable.key)
+    query = select(*_BOARD).order_by(SetTable.rig, SetTable.key)
     if rig is not None:
         query = query.where(SetTable.rig == rig)
     rows = []
-    for row in session.scalars(query):
+    for row in session.execute(query):
         spec, count, newest = spec_view(row), row.good_frames, row.newest_good
         start = valid_from(known, row.rig, spec)
         if start is not None:

@@ -24,10 +24,14 @@ def programs() -> Path | None:
 
 
 class Server:
-    """A server with its data below a temporary folder. It refuses root, who becomes `postgres`."""
+    """A server with its data below a temporary folder. It refuses root, who becomes `postgres`.
 
-    def __init__(self, binaries: Path) -> None:
+    Unless it is `durable`, a commit is not on the disk: it outlives the server, but no power cut.
+    """
+
+    def __init__(self, binaries: Path, *, durable: bool = False) -> None:
         self._binaries = binaries
+        self._fsync = "on" if durable else "off"
         self._folder = Path(tempfile.mkdtemp(prefix="nightcal-pg-"))
         self._user = None
         if os.getuid() == 0:
@@ -42,7 +46,7 @@ class Server:
 
     def start(self) -> None:
         """Start the server, again after a kill, and wait until it answers."""
-        options = ("-k", str(self._folder), "-c", "listen_addresses=", "-c", "fsync=off")
+        options = ("-k", str(self._folder), "-c", "listen_addresses=", "-c", f"fsync={self._fsync}")
         self._process = self._start("postgres", "-D", str(self._folder / "data"), *options)
         ready = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._folder)]
         while subprocess.run(ready, check=False).returncode != 0:
