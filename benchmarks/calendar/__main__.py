@@ -18,12 +18,12 @@ import multiprocessing
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.calendar.places import PLACES
-from benchmarks.calendar.spells import live_and_tally, tasks_of
+from benchmarks.calendar.spells import Task, live_and_tally, tasks_of
 from benchmarks.calendar.tally import Tally
 
 
@@ -35,11 +35,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a dozen nights of each place")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=600.0, help="begin no spell after so long")
     arguments = parser.parse_args()
     began = time.perf_counter()
     tasks = tasks_of(quick=arguments.quick)
-    with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
-        done = list(pool.map(live_and_tally, tasks))
+    done = _lived(tasks, arguments.workers, arguments.minutes * 60)
     print(f"{'place':12} {'latitude':>8} {'nights':>7} {'with flats':>10} {'frames':>7} {'flats':>6} "
           f"{'duplicates':>10} {'out of band':>11} {'given up':>8} {'cpu s/night':>11}")  # fmt: skip
     for place in PLACES:
@@ -73,6 +73,28 @@ def main() -> int:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
     sees = control.duplicates > 0 and control.out_of_band > 0
     return 0 if sees and not every.duplicates and not every.out_of_band else 1
+
+
+def _lived(tasks: list[Task], workers: int, most_s: float) -> list[tuple[Task, Tally, float]]:
+    """Live through the tasks side by side, a line on stderr for each; those begun in time."""
+    began, done = time.perf_counter(), []
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(live_and_tally, task) for task in tasks]
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            task, found, _ = future.result()
+            done.append(future.result())
+            print(
+                f"{time.perf_counter() - began:6.0f} s {task.place.name:12} {task.nights[0]}: {found.nights} "
+                f"nights, {found.duplicates} duplicates, {found.out_of_band} out of band",
+                file=sys.stderr,
+                flush=True,
+            )
+            if time.perf_counter() - began > most_s:
+                for other in futures:
+                    other.cancel()
+    return done
 
 
 def _sum(tallies: list[Tally]) -> Tally:

@@ -49,6 +49,7 @@ telescope = "{server}/0"
 bias = {{ count = 3, max_age_days = 2.5 }}
 darks = {{ count = 3, max_age_days = 3.5, exposures_s = [60] }}
 [rig.flats]
+filters = ["V"]
 count = 3
 max_age_days = 0.4
 min_exposure_s = 0.5
