@@ -208,3 +208,16 @@ def test_options_that_do_not_exist_or_are_out_of_range_end_with_status_2(
     assert ended.status == 2
     assert arguments[-2 if len(arguments) > 1 else -1] in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("arguments", [RUN_BIAS, ("serve",)])
+def test_a_reservation_file_that_does_not_parse_is_named(
+    nightcal: Nightcal, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    write_config(tmp_path, text=CONFIG + '[reservations]\nfolder = "booked"\n')
+    (tmp_path / "booked").mkdir()
+    (tmp_path / "booked" / "T1.ics").write_text("BEGIN:VCALENDAR\nthis is no calendar\n")
+    ended = nightcal(*arguments)
+    assert ended.status == 2
+    assert f"the reservations in {tmp_path / 'booked' / 'T1.ics'} cannot be read" in ended.sentence()
+    assert "mend the file or take it away" in ended.sentence()

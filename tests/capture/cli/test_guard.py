@@ -32,7 +32,7 @@ def test_its_process_imports_no_database_no_image_and_no_web() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (CONFIG + GUARD, "[guard] needs a [roof] to guard"),
+        (CONFIG + GUARD, "has no section [roof]"),
         (CONFIG + ROOF, "has no section [guard]"),
         (CONFIG, "has no section [roof]"),
         (without('mode = "operate"'), "[roof] lacks the key 'mode'"),
