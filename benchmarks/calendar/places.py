@@ -9,7 +9,8 @@ from capture.config import Config, parse_config
 from simulators import Observatory, ObservatorySettings
 from simulators.settings import CameraSettings, FilterSettings, RigSettings, SiteSettings, WeatherSettings
 
-HIGHEST_SUN_DEG, LOWEST_SUN_DEG = 0.0, -10.0
+# Narrow, so that a wrong time is seen: the filter could be taken with a higher Sun and with a lower one.
+HIGHEST_SUN_DEG, LOWEST_SUN_DEG = -1.0, -5.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ telescope = "{server}/0"
 bias = {{ count = 3, max_age_days = 2.5 }}
 darks = {{ count = 3, max_age_days = 3.5, exposures_s = [60] }}
 [rig.flats]
-filters = ["V"]
-count = 3
+filters = ["Ha"]
+count = 4
 max_age_days = 0.4
 min_exposure_s = 0.5
 highest_sun_deg = {high}
@@ -85,7 +86,7 @@ def settings_of(place: Place, seed: int) -> ObservatorySettings:
         has_shutter=True,
         shutter_error_s=0.02,
         exposure_min_s=0.0,
-        readout_s=4.0,
+        readout_s=15.0,
         sky_v_e_per_s=1400.0,
     )
     rig = RigSettings(

@@ -23,8 +23,8 @@ from capture.store.rows import FrameRow
 BY_NAME = {place.name: place for place in PLACES}
 SVALBARD, NEW_MEXICO, CHATHAM = BY_NAME["Svalbard"], BY_NAME["New Mexico"], BY_NAME["Chatham"]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-# Of the three that are wanted of each filter the dawn gets one, if it comes.
-BY_MIDNIGHT = {"flat V": 2, "bias": 3, "dark 60 s": 3}
+# Of the four flats that are wanted the dawn gets half, if it comes.
+BY_MIDNIGHT = {"flat Ha": 2, "bias": 3, "dark 60 s": 3}
 
 
 @dataclass
@@ -117,11 +117,11 @@ def test_a_clock_that_is_set_in_mid_window_doubles_nothing(
     tmp_path: Path, error: timedelta, put_right: bool
 ) -> None:
     night = date(2027, 3, 20)
-    window, middle = span(NEW_MEXICO, night), dusk(NEW_MEXICO, night).start + timedelta(minutes=12)
+    window, middle = span(NEW_MEXICO, night), dusk(NEW_MEXICO, night).start + timedelta(minutes=2)
     first, second = (window.start + HOUR / 60, middle) if put_right else (middle, window.end - HOUR)
     steps = Step(first, wrong=error), Step(second, wrong=timedelta(0))
     found = lived(tmp_path, NEW_MEXICO, [window], *steps, start=window.start)
-    assert found.held()["flat V"] > 0
+    assert found.held()["flat Ha"] > 0
     assert found.tally.duplicates == found.tally.out_of_band == found.tally.failures == 0
 
 
@@ -129,7 +129,7 @@ def test_a_machine_that_slept_into_the_dusk_takes_its_flats_as_soon_as_it_wakes(
     night = date(2027, 3, 20)
     window, evening = span(NEW_MEXICO, night), dusk(NEW_MEXICO, night)
     asleep = evening.start - 3 * HOUR
-    wakes = evening.start + timedelta(minutes=10)
+    wakes = evening.start + timedelta(minutes=5)
     step = Step(asleep, asleep=wakes - asleep)
     found = lived(tmp_path, NEW_MEXICO, [Window(window.start, evening.end + HOUR)], step, start=window.start)
     assert found.flats()
@@ -139,7 +139,7 @@ def test_a_machine_that_slept_into_the_dusk_takes_its_flats_as_soon_as_it_wakes(
 def test_a_late_start_takes_what_is_left_of_the_dusk(tmp_path: Path) -> None:
     night = date(2027, 3, 20)
     evening = dusk(NEW_MEXICO, night)
-    late = Window(evening.start + timedelta(minutes=12), evening.end + HOUR)
+    late = Window(evening.start + timedelta(minutes=2), evening.end + HOUR)
     found = lived(tmp_path, NEW_MEXICO, [late], start=late.start)
     assert late.start < min(found.flats()) < evening.end
     assert found.held() == BY_MIDNIGHT
@@ -150,12 +150,13 @@ def test_a_service_ended_in_mid_dusk_is_followed_by_one_that_takes_only_what_is_
     tmp_path: Path,
 ) -> None:
     night = date(2027, 3, 20)
-    noon, evening = span(NEW_MEXICO, night).start, dusk(NEW_MEXICO, night)
-    ends = evening.start + timedelta(minutes=8)
-    lives = [Window(noon, ends), Window(ends + timedelta(minutes=2), evening.end + HOUR)]
-    found = lived(tmp_path, NEW_MEXICO, lives, start=noon)
+    noon, late = span(NEW_MEXICO, night).start, dusk(NEW_MEXICO, night).end + HOUR
+    quiet = lived(tmp_path / "quiet", NEW_MEXICO, [Window(noon, late)], start=noon)
+    ends = quiet.flats()[1]
+    lives = [Window(noon, ends), Window(ends + timedelta(minutes=2), late)]
+    found = lived(tmp_path / "cut", NEW_MEXICO, lives, start=noon)
     assert min(found.flats()) < ends < max(found.flats())
-    assert found.held() == BY_MIDNIGHT
+    assert found.held() == quiet.held() == BY_MIDNIGHT
     assert found.tally.duplicates == found.tally.out_of_band == 0
 
 
