@@ -2,8 +2,8 @@
 
 `python -m benchmarks.catalogue [--quick] --json FILE`
 
-Twenty rigs take frames of 52 sets each for five years; of every 30 good ones there is a master. The tables
-are filled to the smaller size, measured, filled to the larger one, and measured again.
+Twenty rigs take frames of 52 sets each for five years; of every 8 good ones of a set there is a master. The
+tables are filled to the smaller size, measured, filled to the larger one, and measured again.
 
 `board_ms`: what is held of every set (aim < 200). `needs_ms`: what of every set is missing. `match_ms`: the
 masters of a light, one of every rig in turn (aim < 20). `frames_per_s`: frames recorded one by one, each on
@@ -61,7 +61,7 @@ FILTERS = ("L", "R", "G", "B", "Ha", "SII", "OIII", "U", "V", "I", "z", "clear")
 END = datetime(2026, 11, 22, tzinfo=UTC)
 YEARS_S = 5 * 365.25 * 86400
 NIGHT = date(2026, 11, 21)
-PER_MASTER = 30
+PER_MASTER = 8
 PIXELS = np.zeros((1, 1), np.uint16)
 
 
@@ -142,7 +142,7 @@ def add_copies(connection: Connection, turn: int) -> None:
 
 
 def add_masters(connection: Connection) -> None:
-    """A master of each thirty good frames of a set, in place of those there were."""
+    """A master of each eight good frames of a set, in place of those there were."""
     connection.execute(delete(MasterInputTable))
     connection.execute(delete(MasterTable))
     place = func.row_number().over(partition_by=FrameTable.set, order_by=(FrameTable.taken, FrameTable.id))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from capture.frame import FrameSpec
@@ -23,6 +23,16 @@ from capture.store.schema import FrameTable, MasterTable, SetTable
 _BOARD = [getattr(SetTable, name) for name in ("id", "rig", "good_frames", "newest_good")] + [
     getattr(SetTable, f.name) for f in fields(FrameSpec)
 ]
+
+
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+# Made once: for a thousand needs in a row, to make a query each costs more than to run it.
+_NEWEST = (
+    select(FrameTable.taken)
+    .where(FrameTable.set == bindparam("number"), FrameTable.good, FrameTable.taken >= bindparam("start"))
+    .order_by(FrameTable.taken.desc())
+    .limit(bindparam("count"))
+)
 
 
 @dataclass(frozen=True)
@@ -90,13 +100,14 @@ def held(session: Session, events: Iterable[EventRow], needs: Iterable[Need]) ->
     numbers = {row.key: row.id for row in session.execute(query)}
     holdings = []
     for need in wanted:
-        number = numbers.get(key_of_set(need.rig, need.spec))
-        frames = select(FrameTable.taken).where(FrameTable.set == number, FrameTable.good)
-        for start in (valid_from(known, need.rig, need.spec), need.since):
-            if start is not None:
-                frames = frames.where(FrameTable.taken >= start)
-        newest = frames.order_by(FrameTable.taken.desc()).limit(need.count)
-        holdings.append(Holding(need, tuple(session.scalars(newest))))
+        starts = (valid_from(known, need.rig, need.spec), need.since)
+        asked = {
+            "number": numbers.get(key_of_set(need.rig, need.spec)),
+            "start": max((start for start in starts if start is not None), default=_LONG_AGO),
+            "count": need.count,
+        }
+        found = () if asked["number"] is None else session.scalars(_NEWEST, asked)
+        holdings.append(Holding(need, tuple(found)))
     return holdings
 
 
