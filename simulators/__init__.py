@@ -2,6 +2,7 @@
 
 from simulators.demo import demo_settings
 from simulators.faults import Fault, Faults
+from simulators.lights import Shot, check_light, clear_hour, drop_light
 from simulators.observatory import Observatory, Request
 from simulators.server import Server, serve
 from simulators.settings import ObservatorySettings
@@ -16,8 +17,12 @@ __all__ = [
     "ObservatorySettings",
     "Request",
     "Server",
+    "Shot",
     "UnknownMaster",
+    "check_light",
     "check_master",
+    "clear_hour",
     "demo_settings",
+    "drop_light",
     "serve",
 ]

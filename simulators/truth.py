@@ -55,6 +55,11 @@ class MasterCheck:
         """Whether every figure holds."""
         return bool(self.figures) and all(f.ok for f in self.figures)
 
+    @property
+    def worst(self) -> Figure:
+        """The figure that comes closest to its limit, or is furthest beyond."""
+        return max(self.figures, key=lambda f: abs(f.measured - f.expected) / max(f.tolerance, 1e-9))
+
 
 class UnknownMaster(ValueError):
     """Raised when a file is no master of this observatory: its header names no kind or camera of ours."""
@@ -148,7 +153,7 @@ def _scatter(values: Array) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
-def _blocks(values: Array, weights: Array) -> tuple[Array, Array]:
+def blocks(values: Array, weights: Array) -> tuple[Array, Array]:
     """Return weighted means over blocks of 32 x 32 pixels (edges left off) and the count in each."""
     b = min(_BLOCK_PX, *values.shape)
     rows, columns = values.shape[0] // b, values.shape[1] // b
@@ -171,7 +176,7 @@ def _check_bias(master: _Master) -> list[Figure]:
     pattern = master.bias_adu - master.bias_adu.mean()
     strength = float((master.data * pattern).mean() / (pattern**2).mean())
     strength_sigma = sigma / np.sqrt((pattern**2).sum())
-    means, counts = _blocks(residual, np.ones_like(residual))
+    means, counts = blocks(residual, np.ones_like(residual))
     # A level and its blocks may be off by 2 and 3 % of the read noise: rounding of a median of whole numbers.
     slack = 0.02 * master.read_noise_adu
     block_sigma = sigma / np.sqrt(counts.min())
@@ -234,13 +239,13 @@ def _check_flat(master: _Master) -> list[Figure]:
     use = (dark_e / master.gain_e_per_adu < noise) & np.isfinite(master.data)
     relative = np.where(use, master.data / expected - 1, 0.0)
     sigma = noise / expected
-    means, counts = _blocks(relative, use.astype(np.float64))
+    means, counts = blocks(relative, use.astype(np.float64))
     block_sigma = float(np.median(sigma)) / np.sqrt(max(float(counts.min()), 1.0))
     rows, columns = (n * min(_BLOCK_PX, *relative.shape) for n in means.shape)
     used, inner_sigma = use[:rows, :columns], sigma[:rows, :columns]
     z = _fine(relative, means)[used] / inner_sigma[used]
     # The pixels' own response: a flat that kept its bias, or lost too much of it, shows it too weakly.
-    response = _fine(truth, _blocks(truth, np.ones_like(truth))[0])[used]
+    response = _fine(truth, blocks(truth, np.ones_like(truth))[0])[used]
     strength = 1 + float((_fine(relative, means)[used] * response).sum() / (response**2).sum())
     strength_sigma = float(np.median(sigma)) / np.sqrt(float((response**2).sum()))
     height, width = master.data.shape

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from capture.cli.console import console, show_table
+from capture.cli.demo_lights import LIGHTS, judge_lights
 from capture.cli.side_by_side import Processes, side_by_side
 from capture.clock import Clock, SimulatedClock, stopwatch
 from capture.config import Config, parse_config
@@ -110,7 +111,7 @@ def run_demo(
     archive = Archive(folder, config.site.site(), clock)
     try:
         result = result or NightResult(NIGHT, masters=archive.catalogue.masters(valid=True))
-        return _conclude(archive, observatory, result, folder, night_s)
+        return _conclude(archive, observatory, config, result, folder, night_s)
     finally:
         archive.close()
 
@@ -130,7 +131,7 @@ def _make_room(folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Take away what an earlier demo made, and nothing that somebody put beside it."""
-    for name in ("raw", "masters"):
+    for name in ("raw", "masters", LIGHTS):
         shutil.rmtree(folder / name, ignore_errors=True)
     shutil.rmtree(folder / "guard", ignore_errors=True)
     for path in (
@@ -191,12 +192,17 @@ def _observe(guard: GuardClient, hours: Window, clock: Clock) -> None:
 
 
 def _conclude(
-    archive: Archive, observatory: Observatory, result: NightResult, folder: Path, night_s: float
+    archive: Archive,
+    observatory: Observatory,
+    config: Config,
+    result: NightResult,
+    folder: Path,
+    night_s: float,
 ) -> bool:
     checks = [(master, check_master(observatory, archive.path_of(master))) for master in result.masters]
     rows, figures = [], []
     for master, check in checks:
-        worst = max(check.figures, key=lambda f: abs(f.measured - f.expected) / f.tolerance)
+        worst = check.worst
         rows.append(
             [
                 archive.path_of(master).name,
@@ -219,6 +225,25 @@ def _conclude(
         ("master", "frames", "figure", "measured", "truth", "verdict"),
         rows,
     )
+    lights = judge_lights(archive, observatory, config, result.night, result.masters)
+    shown = []
+    for light in lights:
+        if light.check is None:
+            console.print(f"{light.name} stayed raw: {light.failure}", style="bold red")
+            continue
+        worst = light.check.worst
+        measured, truth = (
+            f"{worst.measured:.4g} {worst.unit}".strip(),
+            f"{worst.expected:.4g} +- {worst.tolerance:.3g}",
+        )
+        shown.append(
+            [light.name, light.masters, worst.name, measured, truth, "agrees" if light.ok else "DIFFERS"]
+        )
+    show_table(
+        "A light of each telescope, calibrated with them, against the sky that it saw",
+        ("light", "masters", "figure", "measured", "truth", "verdict"),
+        shown,
+    )
     good = sum(frame.good for frame in frames)
     verified = sum(check.ok for _, check in checks)
     console.print(
@@ -227,4 +252,5 @@ def _conclude(
     )
     for rig, failure in result.failures.items():
         console.print(f"{rig} was given up: {failure}", style="bold red")
-    return bool(checks) and verified == len(checks) == wanted and not result.failures
+    calibrated = len(lights) == len(config.rig) and all(light.ok for light in lights)
+    return bool(checks) and verified == len(checks) == wanted and calibrated and not result.failures

@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from capture.cli.console import complain, console, show_json
+from capture.cli.coverage import show_board
 from capture.cli.options import CONFIG, ConfigOption, JsonOption, RigOption
 from capture.clock import SystemClock
 from capture.config import load_config
@@ -20,7 +21,19 @@ from capture.library.importing import import_folder
 from capture.store.archive import Archive
 from capture.store.rescue import move_damaged_catalogue
 
-library_app = typer.Typer(help="The library: its catalogue and its files.", no_args_is_help=True)
+library_app = typer.Typer(help="The library: what it holds, its catalogue and its files.")
+
+
+@library_app.callback(invoke_without_command=True)
+def board(context: typer.Context, config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+    """Show of every set what is held, what is needed, how old it is, and when more comes.
+
+    Exit status 1 when a need is not met.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not show_board(load_config(config), SystemClock(), as_json=as_json):
+        raise typer.Exit(1)
 
 
 @library_app.command()

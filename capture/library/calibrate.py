@@ -158,7 +158,7 @@ class _Work:
         self._flat, self.flat_mean_adu = None, 1.0
         if Kind.FLAT in masters:
             self._flat, self.flat_mean_adu = masters[Kind.FLAT][1], _flat_mean_adu(*masters[Kind.FLAT])
-        self._saturation_adu = np.inf if light.saturation_adu is None else light.saturation_adu
+        self._saturation_adu = _saturation_adu(light, raw, self.readers)
         self._whole = policy.output == "uint16"
         self._own = threading.local()
 
@@ -204,6 +204,14 @@ class _Work:
 def _scatter(values: Values) -> float:
     """The normal-equivalent width that hot pixels do not move: 1.4826 x MAD."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _saturation_adu(light: Light, raw: PixelReader, masters: Sequence[PixelReader]) -> float:
+    """Where the sensor clips: as the light says, else as the camera did when the masters were taken."""
+    if light.saturation_adu is not None:
+        return light.saturation_adu
+    said = [float(cards["SATURATE"]) for cards in (one.cards for one in masters) if "SATURATE" in cards]
+    return min(said, default=65535.0 if raw.cards["BITPIX"] == "16" else np.inf)
 
 
 def _flat_mean_adu(chosen: Chosen, reader: PixelReader) -> float:

@@ -114,7 +114,6 @@ def _light_of(path: Path, cards: Mapping[str, str]) -> Light:
         # ROTATANG and ROTATOR are mechanical; a position angle on the sky tells nothing of the dust.
         _number(cards, "ROTATANG", "ROTATOR"),
     )
-    bits = int(_number(cards, "BITPIX") or 0)
     return Light(
         path=path,
         spec=spec,
@@ -126,7 +125,7 @@ def _light_of(path: Path, cards: Mapping[str, str]) -> Light:
         telescope=_text(cards, "TELESCOP"),
         observer=_text(cards, "OBSERVER"),
         target=_text(cards, "OBJECT"),
-        saturation_adu=_number(cards, "SATURATE") or (65535.0 if bits == 16 else None),
+        saturation_adu=_number(cards, "SATURATE"),
         unsaid=frozenset(() if ours else (name for name in SETTINGS if found[name] is None)),
     )
 

@@ -255,3 +255,12 @@ def test_fitsverify_passes_a_calibrated_light(
     made = calibrated(archive, config, write_light(tmp_path / "x.fits"), output=output)
     judged = subprocess.run(["fitsverify", "-q", str(made.path)], capture_output=True, text=True, check=False)
     assert "verification OK" in judged.stdout, judged.stdout
+
+
+def test_where_the_header_does_not_say_it_the_camera_s_own_saturation_counts(
+    archive: Archive, config: Config, tmp_path: Path
+) -> None:
+    pixels = sky()
+    pixels[40, 41] = 60001  # the masters' frames say that this camera saturates at 60000
+    made = calibrated(archive, config, write_light(tmp_path / "x.fits", pixels, SATURATE=None))
+    assert made.counts["saturated"] == 3
