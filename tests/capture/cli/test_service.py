@@ -125,6 +125,24 @@ def test_by_day_the_service_does_what_is_asked_by_hand_and_a_watcher_sees_it(
             assert "nightcal plan --tonight" in refused
 
 
+def test_a_second_service_is_refused_and_doctor_works_beside_the_first(
+    tmp_path: Path, nightcal: Nightcal
+) -> None:
+    with simulators(rate=1) as server:
+        write_config(tmp_path, server, site_at(14))
+        with running(tmp_path, "serve") as service:
+            service.until(lambda: "the next night begins" in service.out)
+            second = nightcal("serve")
+            assert second.status == 2
+            assert f"is in use by another nightcal (pid {service.process.pid}, since " in second.sentence()
+            checked = nightcal("doctor", "--json")
+            assert checked.status in (0, 1), checked.err
+            assert "in use" not in checked.out
+            told = nightcal("run", "bias", "--count", "1")
+            assert told.status == 0, told.err
+            service.until(lambda: "bias ends after 1 frames" in service.out)
+
+
 @pytest.mark.parametrize("command", ["watch", "pause", "resume", "stop"])
 def test_without_a_service_the_commands_say_so_in_one_sentence(
     tmp_path: Path, nightcal: Nightcal, command: str
