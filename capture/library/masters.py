@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from capture.errors import CombineError, StoreError
 from capture.frame import FrameSpec, Kind
 from capture.journal import Journal
-from capture.library.combine import Clipping, Combined, Method, Scaling, combine
+from capture.library.clipping import Clipping
+from capture.library.combine import Combined, Method, Scaling, combine
 from capture.library.health.survey import survey
 from capture.library.health.trends import alarms, trends
 from capture.library.measure import clipped_mean, scatter_adu

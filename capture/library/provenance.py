@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.frame import FrameSpec, Kind
-from capture.library.combine import Clipping, Combined, Method
+from capture.library.clipping import Clipping
+from capture.library.combine import Combined, Method
 from capture.library.succession import Succession
 from capture.site import Site
 from capture.store import headers

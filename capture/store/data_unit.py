@@ -5,6 +5,7 @@ A view that is the transpose of what the camera sent costs no copy of its own: t
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -112,6 +113,22 @@ class DataUnit:
 def ones_complement_sum(data: Bytes) -> int:
     """The FITS checksum of bytes, a multiple of 4: the ones' complement sum of big-endian 32 bit words."""
     return _fold(_sum_of_words(data))
+
+
+def sum_of_halves(values: NDArray[np.int16]) -> int:
+    """What int16 values, contiguous and in the machine's byte order, add to DATASUM before it is folded.
+
+    Their pairs in memory are the words of the file with their halves exchanged, and in a ones' complement sum
+    that is a turn of the total by 16 bits. An odd value at the end is padded with zeros as the file is.
+    """
+    fours = values[: values.size // 4 * 4].view(np.uint64)
+    wrapped, upper = int(np.add.reduce(fours)), int(np.add.reduce(fours >> np.uint64(32)))
+    total = upper + ((wrapped - (upper << 32)) & 0xFFFFFFFFFFFFFFFF)
+    for place, value in enumerate(values[fours.size * 4 :]):
+        total += (int(value) & 0xFFFF) << (16 * (place % 2))
+    if sys.byteorder == "big":
+        return total
+    return total << 16
 
 
 def _sums_of_stored(lines: NDArray[np.uint16]) -> NDArray[np.uint64]:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import itertools
+import sys
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from astropy.stats import mad_std, sigma_clip
 from numpy.typing import NDArray
 
+import capture.library
 from capture.errors import CombineError
-from capture.library.combine import SMALL_SET, Clipping, Method, Scaling, combine
+from capture.library import reduce_numpy
+from capture.library.clipping import SMALL_SET, Clipping, Reducers
+from capture.library.combine import Method, Scaling, combine, fastest
 from capture.library.network import middle, network, sort_rows
 from capture.library.sources import ArraySource, scaled
 
 Stack = NDArray[np.uint16]
 
 
-def sources(stack: Stack) -> list[ArraySource]:
+@pytest.fixture(params=["numpy", "compiled"])
+def reducers(request: pytest.FixtureRequest) -> Reducers:
+    """Both ways to compute, for what holds of both."""
+    if request.param == "numpy":
+        return reduce_numpy.REDUCERS
+    pytest.importorskip("numba", reason="numba is missing: pip install 'nightcal[fast]'")
+    return importlib.import_module("capture.library.reduce_compiled").REDUCERS
+
+
+def sources(stack: NDArray[Any]) -> list[ArraySource]:
     return [ArraySource(pixels) for pixels in stack]
 
 
@@ -47,36 +63,85 @@ def astropy_clip(
     return clipped.mean(axis=0).filled(np.nan).astype(np.float32), clipped.mask.sum(axis=0)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 8, 10, 11, 16, 20, 25, 50])
-def test_median_and_average_equal_numpys(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 8, 10, 11, 16, 25, 50, 99, 100])
+def test_median_and_average_equal_numpys(count: int, reducers: Reducers) -> None:
     stack = noisy(count)
-    median = combine(sources(stack), Method.MEDIAN).pixels
+    median = combine(sources(stack), Method.MEDIAN, reducers=reducers).pixels
     assert np.array_equal(median, np.median(stack, axis=0).astype(np.float32))
-    average = combine(sources(stack), Method.AVERAGE).pixels
+    average = combine(sources(stack), Method.AVERAGE, reducers=reducers).pixels
     assert np.array_equal(average, stack.mean(axis=0, dtype=np.float64).astype(np.float32))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.6, 12.0, 3000.0])
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 10, 11, 12, 20, 25, 50])
-def test_the_clipped_average_equals_astropys_with_its_count_of_rejections(count: int, sigma: float) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 10, 11, 12, 25, 50, 100])
+def test_the_clipped_average_equals_astropys_with_its_count_of_rejections(
+    count: int, sigma: float, reducers: Reducers
+) -> None:
     stack = noisy(count, sigma)
     expected, rejected = astropy_clip(stack)
-    result = combine(sources(stack), Method.CLIP)
+    result = combine(sources(stack), Method.CLIP, reducers=reducers)
     assert np.array_equal(result.rejected, rejected)
     assert np.array_equal(result.pixels, expected)
     assert result.rejected_fraction == pytest.approx(rejected.mean() / count)
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
+@pytest.mark.parametrize("count", [1, 4, 9, 10, 11, 30])
+def test_other_types_of_pixels_are_combined_as_exactly(
+    dtype: type[np.generic], count: int, reducers: Reducers
+) -> None:
+    values = noisy(count).astype(np.int32) - 3000
+    stack = (np.minimum(values, 32767) if dtype is np.int16 else values * 70).astype(dtype)
+    if dtype is np.float32:
+        stack = stack / np.float32(7)
+    median = combine(sources(stack), Method.MEDIAN, reducers=reducers).pixels
+    assert np.array_equal(median, np.median(stack, axis=0).astype(np.float32))
+    average = combine(sources(stack), Method.AVERAGE, reducers=reducers).pixels
+    assert np.array_equal(average, stack.mean(axis=0, dtype=np.float64).astype(np.float32))
+    expected, rejected = astropy_clip(stack, whole=dtype is not np.float32)
+    clipped = combine(sources(stack), Method.CLIP, reducers=reducers)
+    assert np.array_equal(clipped.rejected, rejected)
+    np.testing.assert_allclose(clipped.pixels, expected, rtol=2e-7)
+
+
 @pytest.mark.parametrize("count", [3, 6, 10, 14])
-def test_scaled_frames_are_combined_as_exactly(count: int) -> None:
+def test_scaled_frames_are_combined_as_exactly(count: int, reducers: Reducers) -> None:
     stack = noisy(count)
     bias = np.random.default_rng(1).normal(500, 5, stack.shape[1:]).astype(np.float32)
     factors = [1.0 + number / 7 for number in range(count)]
-    result = combine(sources(stack), Method.CLIP, scaling=Scaling(bias, factors))
+    result = combine(sources(stack), Method.CLIP, scaling=Scaling(bias, factors), reducers=reducers)
     values = np.stack([scaled(s.read(0, 31), bias, f) for s, f in zip(sources(stack), factors, strict=True)])
     expected, rejected = astropy_clip(values, whole=False)
     assert np.array_equal(result.rejected, rejected)
     np.testing.assert_allclose(result.pixels, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("count", [2, 7, 10, 13, 40])
+@pytest.mark.parametrize("shape", [(31, 37), (1, 1), (2, 1025)])
+def test_every_way_to_compute_gives_the_same_bits(
+    count: int, method: Method, shape: tuple[int, int], reducers: Reducers
+) -> None:
+    stack = noisy(count, shape=shape)
+    scaling = Scaling(np.full(shape, 100.7, np.float32), [1 + number / 7 for number in range(count)])
+    for how in (None, scaling):
+        expected = combine(sources(stack), method, scaling=how, reducers=reduce_numpy.REDUCERS)
+        result = combine(sources(stack), method, scaling=how, reducers=reducers)
+        assert result.pixels.tobytes() == expected.pixels.tobytes()
+        assert np.array_equal(result.rejected, expected.rejected)
+
+
+def test_without_numba_numpy_computes_and_with_it_the_compiled_functions_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "capture.library.reduce_compiled", None)
+    monkeypatch.delattr(capture.library, "reduce_compiled", raising=False)
+    fastest.cache_clear()
+    assert fastest() is reduce_numpy.REDUCERS
+    monkeypatch.undo()
+    fastest.cache_clear()
+    installed = importlib.util.find_spec("numba") is not None
+    assert (fastest() is not reduce_numpy.REDUCERS) == installed
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -141,3 +206,10 @@ def test_nothing_and_different_sizes_are_refused() -> None:
         combine([small, large])
     with pytest.raises(CombineError, match="different sizes"):
         combine([small], scaling=Scaling(np.zeros((3, 2), np.float32), [1.0]))
+    wide = ArraySource(np.zeros((2, 3), np.float32))
+    with pytest.raises(CombineError, match="types"):
+        combine([small, wide])
+    with pytest.raises(CombineError, match="types"):
+        combine([wide], scaling=Scaling(np.zeros((2, 3), np.float32), [1.0]))
+    with pytest.raises(CombineError, match="float64"):
+        ArraySource(np.zeros((2, 3)))

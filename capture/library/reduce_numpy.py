@@ -1,0 +1,188 @@
+"""Combining a tile of pixels with numpy alone: thousands of pixels with every call.
+
+Each function takes the columns `tile` of `band`, contiguous int16, int32 or float32 [frames, pixels]. It
+fills `pixels`, float32, with what it makes of each column plus `zero`, and `rejected`, uint16, with how many
+values it left out. What is in the band afterwards is in no order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.library.clipping import MAD_TO_SIGMA, SMALL_SET, Clipping, Reducers
+from capture.library.network import middle, network, sort_rows
+
+
+def _average(
+    band: NDArray[Any],
+    tile: slice,
+    _: Clipping,
+    zero: int,
+    pixels: NDArray[np.float32],
+    rejected: NDArray[np.uint16],
+) -> None:
+    # Sums of whole numbers are exact in any order; a sum of 65,536 frames still fits.
+    sums = {np.dtype(np.int16): np.int32, np.dtype(np.int32): np.int64}
+    total = band[0, tile].astype(sums.get(band.dtype, np.float64))
+    for row in band[1:, tile]:
+        total += row
+    np.copyto(pixels, total / len(band) + zero, casting="same_kind")
+    rejected[:] = 0
+
+
+def _median(
+    band: NDArray[Any],
+    tile: slice,
+    _: Clipping,
+    zero: int,
+    pixels: NDArray[np.float32],
+    rejected: NDArray[np.uint16],
+) -> None:
+    count = len(band)
+    rows = list(band[:, tile])
+    sort_rows(rows, np.empty_like(rows[0]), network(count, middle(count)))
+    np.copyto(pixels, _middle_of(rows) + zero, casting="same_kind")
+    rejected[:] = 0
+
+
+def _clip(
+    band: NDArray[Any],
+    tile: slice,
+    clipping: Clipping,
+    zero: int,
+    pixels: NDArray[np.float32],
+    rejected: NDArray[np.uint16],
+) -> None:
+    count = len(band)
+    rows = list(band[:, tile])
+    sort_rows(rows, np.empty_like(rows[0]), network(count))
+    whole = band.dtype.kind == "i"
+    # In small sets of 16 bits every step up to the deviation is exact in float32, and twice as fast.
+    exact = band.dtype == np.int16 and count <= SMALL_SET
+    median = _middle_of(rows).astype(np.float32 if exact else np.float64)
+    look = _by_mad if count <= SMALL_SET else _by_standard_deviation
+    values, deviation = look(rows, median, whole)
+    limit = deviation * clipping.sigma
+    rejected[:] = 0
+    # Sorted, only the ends tell whether anything is to be rejected, which is so for few pixels.
+    again = np.flatnonzero((median - rows[0] > limit) | (rows[-1] - median > limit))
+    if again.size and clipping.iterations > 0:
+        columns = np.stack([row[again] for row in rows]).astype(median.dtype)
+        values[again], rejected[again] = _clip_sorted(columns, median[again], limit[again], clipping, whole)
+    values += zero
+    np.copyto(pixels, values, casting="same_kind")
+
+
+REDUCERS = Reducers(_clip, _median, _average)
+
+
+def _middle_of(rows: list[NDArray[Any]]) -> NDArray[np.float64]:
+    """The median of sorted rows."""
+    middle_sum: NDArray[np.float64] = rows[(len(rows) - 1) // 2].astype(np.float64)
+    middle_sum += rows[len(rows) // 2]
+    middle_sum *= 0.5
+    return middle_sum
+
+
+def _by_standard_deviation(
+    rows: list[NDArray[Any]], median: NDArray[Any], _whole: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of all values of each pixel."""
+    count = len(rows)
+    total, squares, difference = np.zeros_like(median), np.zeros_like(median), np.empty_like(median)
+    for row in rows:
+        np.subtract(row, median, out=difference)
+        total += difference
+        np.multiply(difference, difference, out=difference)
+        squares += difference
+    # The sums are exact for whole numbers, so equal values give a deviation of exactly 0.
+    variance = (squares * count - total * total) / count**2
+    return (median * count + total) / count, np.sqrt(np.maximum(variance, 0))
+
+
+def _by_mad(
+    rows: list[NDArray[Any]], median: NDArray[Any], whole: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and MAD deviation of all values of each pixel.
+
+    Of sorted values the k-th smallest distance from the median is the least, over all windows of k values,
+    of the larger distance of the window's two ends: no second sort is needed.
+    """
+    count = len(rows)
+    above = [row - median for row in rows]
+    below = [-distance for distance in above]
+    total = sum(above[1:], start=above[0])
+    mad = np.zeros_like(median)
+    for size in ((count - 1) // 2 + 1, count // 2 + 1):
+        least = np.maximum(below[0], above[size - 1])
+        for first in range(1, count - size + 1):
+            np.minimum(least, np.maximum(below[first], above[first + size - 1]), out=least)
+        mad += least
+    mad /= 2
+    return (median.astype(np.float64) * count + total) / count, _mad_sigma(mad, whole)
+
+
+def _mad_sigma(mad: NDArray[Any], whole: bool) -> NDArray[np.float64]:
+    return (np.maximum(mad, 0.5) if whole else mad).astype(np.float64) * MAD_TO_SIGMA
+
+
+def _clip_sorted(
+    columns: NDArray[Any], median: NDArray[Any], limit: NDArray[np.float64], clipping: Clipping, whole: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Mean of what is left, and how many values are rejected, of sorted columns [values, pixels].
+
+    `median` and `limit` are those of whole columns. What is left is always a window of the sorted column,
+    so only its two ends are kept; a column that did not change is done.
+    """
+    count, width = columns.shape
+    start, end = np.zeros(width, np.int64), np.full(width, count, np.int64)
+    active, some = np.arange(width), columns
+    for number in range(clipping.iterations):
+        if number:
+            median, limit = _look_inside(some, start[active], end[active], whole)
+            limit = limit * clipping.sigma
+        difference = some - median
+        below = (difference < -limit).sum(axis=0, dtype=np.uint16)
+        above = (difference > limit).sum(axis=0, dtype=np.uint16)
+        # What was rejected before stays so, even if the limits have widened since.
+        new_start, new_end = np.maximum(start[active], below), np.minimum(end[active], count - above)
+        changed = (new_start != start[active]) | (new_end != end[active])
+        start[active], end[active] = new_start, new_end
+        active, some = active[changed], some[:, changed]
+        if not active.size:
+            break
+    place = np.arange(count)[:, None]
+    inside = (place >= start) & (place < end)
+    total = _sum_of_rows(np.where(inside, columns, 0).astype(np.float64))
+    return total / (end - start), count - (end - start)
+
+
+def _look_inside(
+    columns: NDArray[Any], start: NDArray[np.int64], end: NDArray[np.int64], whole: bool
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Median and deviation of sorted columns within their windows."""
+    count, width = columns.shape
+    place, index = np.arange(count)[:, None], np.arange(width)
+    inside, left = (place >= start) & (place < end), end - start
+    median = (columns[(start + end - 1) // 2, index] + columns[(start + end) // 2, index]) / 2
+    difference = columns - median
+    if count > SMALL_SET:
+        kept = np.where(inside, difference, 0)
+        total = _sum_of_rows(kept)
+        variance = (_sum_of_rows(kept * kept) * left - total * total) / left**2
+        return median, np.sqrt(np.maximum(variance, 0))
+    distances = list(np.where(inside, np.abs(difference), np.inf).astype(columns.dtype))
+    sort_rows(distances, np.empty_like(distances[0]), network(count))
+    ranked = np.stack(distances)
+    return median, _mad_sigma((ranked[(left - 1) // 2, index] + ranked[left // 2, index]) / 2, whole)
+
+
+def _sum_of_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """One after the other: the order of numpy's own sum, and so its rounding, hangs on the array's layout."""
+    total: NDArray[Any] = rows[0].copy()
+    for row in rows[1:]:
+        total += row
+    return total
