@@ -18,7 +18,8 @@ from capture.journal import Journal, Listener, jsonl_listener
 from capture.night.farm import NightResult, open_farm
 from capture.night.report import Check, write_report
 from capture.site import Twilight, Window
-from capture.store.archive import CATALOGUE, Archive
+from capture.store.archive import CATALOGUE, EVENTS, Archive
+from capture.store.quarantine_file import QUARANTINE
 from simulators import Observatory, check_master, demo_settings, serve
 
 NIGHT = date(2026, 11, 21)
@@ -136,6 +137,8 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / "guard", ignore_errors=True)
     for path in (
         *folder.glob(f"{CATALOGUE}*"),
+        folder / EVENTS,
+        folder / QUARANTINE,
         folder / _JOURNAL,
         folder / _GUARDS_JOURNAL,
         folder / _REPORT,
