@@ -40,7 +40,7 @@ _READ = {
         LastExposureDuration LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax
         OffsetMin Offsets PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType StartX StartY
     """,
-    "covercalibrator": "Connected Connecting CoverState InterfaceVersion",
+    "covercalibrator": "CalibratorState Connected Connecting CoverState InterfaceVersion",
     "dome": "CanSetAzimuth Connected Connecting InterfaceVersion ShutterStatus Slaved Slewing",
     "filterwheel": "Connected Connecting InterfaceVersion Names Position",
     "focuser": """
