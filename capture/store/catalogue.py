@@ -19,8 +19,8 @@ from capture.store.candidates import Candidates
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
-from capture.store.lights import Lights
 from capture.store.ledger import Ledger
+from capture.store.lights import Lights
 from capture.store.needs import Holding, Missing, Need
 from capture.store.outbox import Outbox
 from capture.store.pauses import Pauses
