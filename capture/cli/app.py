@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from capture.cli.by_hand import run_app
-from capture.cli.calibrate import calibrate, match
+from capture.cli.calibrate import calibrate, lights, match
 from capture.cli.console import complain, journal_printer
 from capture.cli.delivery import delivery_app
 from capture.cli.discover import discover
@@ -53,6 +53,7 @@ for command in (serve, status, watch, stop, pause, resume):
     app.command()(command)
 app.command()(match)
 app.command()(calibrate)
+app.command()(lights)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""`nightcal match` and `nightcal calibrate`: which masters a light wants, and the light less them."""
+"""`nightcal match`, `calibrate` and `lights`: which masters a light wants, and what is made of it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from capture.library.light import Light, read_light
 from capture.library.masters_for import masters_for, rig_of
 from capture.library.match import Match
 from capture.store.archive import Archive
+from capture.store.lights import LightState
 
 LightRigOption = Annotated[str, typer.Option("--rig", help="The rig, where the header does not tell.")]
 
@@ -129,3 +131,32 @@ def _show(light: Light, found: Match) -> None:
         console.print(f"  {lack.spec.kind.value}: none: {lack.reason}; {lack.remedy}", style="bold red")
     for note in found.notes:
         console.print(note)
+
+
+def lights(
+    state: Annotated[
+        LightState | None, typer.Option("--state", help="Only these.", show_default=False)
+    ] = None,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the lights that came into the folder of lights: whose they are, and what became of them."""
+    archive = Archive.of(load_config(config), SystemClock())
+    try:
+        rows = archive.catalogue.lights.all(state)
+    finally:
+        archive.close()
+    if as_json:
+        show_json([asdict(row) for row in rows])
+        return
+    if not rows:
+        console.print("there are no such lights; [lights] in the config names their folder", markup=False)
+        return
+    for row in rows:
+        light = row.light
+        became = row.calibrated or row.reason
+        console.print(
+            f"{light.taken:%Y-%m-%d %H:%M}  {light.owner}  {light.rig or 'no rig'}  {Path(light.path).name}: "
+            f"{row.state.value}, {became}",
+            markup=False,
+        )

@@ -64,7 +64,8 @@ class _Counts:
     mask_sum: int = 0
 
     def add(self, mask: NDArray[np.uint8], values: Values, pixels_sum: int, mask_sum: int) -> None:
-        counted = [int(np.count_nonzero(mask & bit)) if mask_sum else 0 for bit in (1, 2, 4, 8)]
+        marked = mask[mask != 0] if mask_sum else mask[:0]
+        counted = [int(np.count_nonzero(marked & bit)) for bit in (HOT, UNLIT, SATURATED, NO_VALUE)]
         least = float(values[(mask & SATURATED) != 0].min()) if counted[2] else float("inf")
         with self.lock:
             self.hot += counted[0]
@@ -186,13 +187,14 @@ class _Work:
         if self._flat is not None:
             self._flat.read(first, other)
             other *= np.float32(1 / self.flat_mean_adu)
-            unlit = ~(other >= LEAST_FLAT)
-            if unlit.any():
+            # One look at the least value spares most pieces the search; NaN fails it, too.
+            if not other.min() >= LEAST_FLAT:
+                unlit = ~(other >= LEAST_FLAT)
                 mask |= unlit.view(np.uint8) << 1
                 other[unlit] = LEAST_FLAT
             values /= other
-        lost = ~np.isfinite(values)
-        if lost.any():
+        if not np.isfinite(values.sum()):
+            lost = ~np.isfinite(values)
             mask |= lost.view(np.uint8) << 3
             values[lost] = 0
         if self._whole:

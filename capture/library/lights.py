@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,8 @@ from capture.store.paths import safe_name
 CALIBRATED = "calibrated"
 _STEADY = timedelta(seconds=10)
 _EVERY_S = 5.0
+# After whatever has to do with devices.
+_RANK = 80
 _AFTER_A_FAULT = timedelta(minutes=10)
 _SUFFIXES = (".fits", ".fit", ".fts")
 _CHUNK = 1 << 20
@@ -58,10 +61,26 @@ def watch_lights(config: Config, archive: Archive, journal: Journal, over: Signa
     lights = LightsFolder(config, archive, journal)
     while not over.is_set():
         try:
-            lights.round()
+            lights.round(over.is_set)
         except NightcalError as error:
             journal.say("lights", "alarm", f"lights wait: {error}")
         over.wait(_EVERY_S)
+
+
+@contextmanager
+def lights_watched(config: Config, archive: Archive, journal: Journal) -> Iterator[None]:
+    """Watch the folder of lights, where the config has one, by a worker of its own within the `with`."""
+    if config.lights is None:
+        yield
+        return
+    clock = archive.clock
+    over = clock.signal()
+    worker = clock.spawn(lambda: watch_lights(config, archive, journal, over), "lights", _RANK)
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
 
 
 class LightsFolder:
@@ -78,12 +97,18 @@ class LightsFolder:
         self._tried_with: tuple[int, int] | None = None
         self._again_at: datetime | None = None
 
-    def round(self) -> int:
+    def round(self, enough: Callable[[], bool] = lambda: False) -> int:
         """Look once: take in what is finished, try again what waits; return how many were calibrated.
 
+        It ends after the light in hand when `enough` says so.
         Raises StoreError when the catalogue cannot be asked or a light cannot be read.
         """
-        return self._try_again() + sum(self._take_in(path) for path in self._finished())
+        done = self._try_again(enough)
+        for path in self._finished():
+            if enough():
+                break
+            done += self._take_in(path)
+        return done
 
     def _finished(self) -> Iterator[Path]:
         now = self._archive.clock.now()
@@ -134,7 +159,7 @@ class LightsFolder:
     def _named(self, rig: str) -> str:
         return rig if rig in [one.name for one in self._config.rig] else ""
 
-    def _try_again(self) -> int:
+    def _try_again(self, enough: Callable[[], bool]) -> int:
         """Try what waits, when masters or events are new, or some time after a file's fault."""
         catalogue = self._archive.catalogue
         state = (catalogue.candidates.newest(), len(catalogue.told.events()))
@@ -145,6 +170,8 @@ class LightsFolder:
         self._again_at = None
         done = 0
         for row in waiting:
+            if enough():
+                return done
             path = Path(row.light.path)
             try:
                 done += self._calibrate(row, read_light(path), first=False)

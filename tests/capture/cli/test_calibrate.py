@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from capture.store.lights import LightState, NewLight
 from tests.capture.cli.command import Nightcal
 from tests.capture.library.lights import configured, fill, opened, write_light
+from tests.capture.store.frames import FLAT, NIGHT, START
 
 
 @pytest.fixture
@@ -52,3 +54,25 @@ def test_calibrate_goes_on_after_a_light_that_stays_raw_and_says_so(
     assert "its filter is Ha, not L" in bad["reason"]
     assert (library / "done" / "good_cal.fits").exists()
     assert good["calstat"] == "BDF"
+
+
+def test_lights_says_what_became_of_what_came_in(library: Path, nightcal: Nightcal) -> None:
+    archive = opened(configured(library))
+    new = NewLight("/in/x.fits", "0" * 64, "T1", "jdoe", NIGHT, START, FLAT)
+    archive.catalogue.lights.add(new, START, LightState.WAITING, "no flat Ha: there is none")
+    archive.close()
+    assert "jdoe  T1  x.fits: waiting, no flat Ha: there is none" in nightcal("lights").out
+    assert json.loads(nightcal("lights", "--state", "calibrated", "--json").out) == []
+
+
+def test_library_alone_shows_the_board_and_fails_where_a_need_is_not_met(
+    library: Path, nightcal: Nightcal
+) -> None:
+    ended = nightcal("library", "--json")
+    rows = {(row["kind"], row["exposure_s"], row["set_temperature_c"]): row for row in json.loads(ended.out)}
+    assert ended.status == 1
+    dark = rows["dark", 120.0, -10.0]
+    assert (dark["have"], dark["need"], dark["gain"], dark["state"]) == (6, 0, 100, "beyond")
+    assert dark["master"].endswith("MasterDark_120s_G100_O30_-10C_BIN1_2026-11-21.fits")
+    assert rows["bias", 0.0, None]["state"] in ("short", "stale")
+    assert "bias" in nightcal("library").out

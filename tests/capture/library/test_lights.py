@@ -12,7 +12,7 @@ from capture.clock import SimulatedClock
 from capture.config import Config
 from capture.journal import Entry, Journal
 from capture.library.light import read_light
-from capture.library.lights import Belonging, LightsFolder, belonging, watch_lights
+from capture.library.lights import Belonging, LightsFolder, belonging, lights_watched
 from capture.store import fits_file
 from capture.store.archive import Archive
 from capture.store.lights import LightRow, LightState
@@ -197,15 +197,19 @@ def test_a_damaged_master_is_an_alarm_and_is_tried_again_later(watched: Watched)
 
 def test_the_worker_ends_when_it_is_told_to(watched: Watched) -> None:
     write_light(watched.folder / "x.fits")
-    over = watched.clock.signal()
 
     def main() -> None:
-        work = watched.clock.spawn(
-            lambda: watch_lights(watched.config, watched.archive, watched.journal, over), "lights"
-        )
-        watched.clock.sleep(30)
-        over.set()
-        work.join()
+        with lights_watched(watched.config, watched.archive, watched.journal):
+            watched.clock.sleep(30)
 
     watched.clock.run(main)
     assert watched.rows()[0].state is LightState.CALIBRATED
+
+
+def test_a_config_without_a_folder_of_lights_watches_none(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, "")
+    config = watched.config.model_copy(update={"lights": None})
+    with lights_watched(config, watched.archive, watched.journal):
+        pass
+    assert watched.said == []
+    watched.archive.close()
