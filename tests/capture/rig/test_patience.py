@@ -60,7 +60,7 @@ def test_what_never_comes_true_is_named_after_the_deadline(patience: Patience, c
     assert clock.monotonic() == pytest.approx(60, abs=0.1)
 
 
-@pytest.mark.parametrize("how", ["wait", "expected", "pause", "pause_long", "wait_for"])
+@pytest.mark.parametrize("how", ["wait", "expected", "pause", "pause_long"])
 def test_a_stop_ends_every_kind_of_waiting_at_once(
     patience: Patience, clock: SimulatedClock, how: str
 ) -> None:
@@ -69,7 +69,6 @@ def test_a_stop_ends_every_kind_of_waiting_at_once(
         "expected": lambda: patience.wait("it", lambda: False, 900, expected_s=800),
         "pause": lambda: patience.pause(900),
         "pause_long": lambda: patience.pause_long(9000),
-        "wait_for": lambda: patience.wait_for(clock.signal()),
     }
 
     def main() -> None:
@@ -181,16 +180,6 @@ def test_a_long_pause_is_over_soon_after_a_machine_has_slept_through_its_end() -
 
     clock.run(main)
     assert clock.world() - clock.start < timedelta(hours=10, minutes=2)
-
-
-def test_a_wait_for_news_ends_with_the_news(patience: Patience, clock: SimulatedClock) -> None:
-    def main() -> None:
-        news = clock.signal()
-        later(clock, 50, news.set)
-        patience.wait_for(news)
-
-    clock.run(main)
-    assert 50 <= clock.monotonic() <= 55
 
 
 def test_within_a_window_work_is_preempted_at_its_end(patience: Patience, clock: SimulatedClock) -> None:
