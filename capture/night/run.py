@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `ends`: when the last frame is expected; for flats, the window's end."""
+    """How far a run is. `ends`: when the last frame is expected; for sky flats, the window's end."""
 
     sequence: str
     done: int
@@ -205,8 +205,12 @@ class Runner:
 
     def _progress(self, job: Job, done: int) -> Progress:
         exposures_s = [want.spec.exposure_s for want in job.wants for _ in range(want.count)]
+        panel = self.rig.config.panel
+        if job.sequence == "panel_flats" and panel is not None:
+            # Not known before: somewhere between the shortest and the longest.
+            exposures_s = [(panel.min_exposure_s * panel.max_exposure_s) ** 0.5] * len(exposures_s)
         left_s = sum(exposure_s + self.rig.readout_s for exposure_s in exposures_s[done:])
-        by_the_sky = job.wants[0].spec.kind is Kind.FLAT
+        by_the_sky = job.sequence == "sky_flats"
         ends = job.window.end if by_the_sky else self._clock.now() + timedelta(seconds=left_s)
         return Progress(job.sequence, done, len(exposures_s), ends, by_the_sky)
 
