@@ -36,8 +36,9 @@ def write_plots(table: Table, folder: Path) -> None:
 def comparison(table: Table) -> Markup:
     """Bars: percent of the clairvoyant's good frames over all skies, a panel for each configuration."""
     width, bar, left = 900.0, 14.0, 110.0
-    panels: list[Markup] = []
-    top = 24.0
+    label = "Good flats, percent of what a clairvoyant takes, over clear skies, cirrus and clouds"
+    panels = [_text(label, 8, 16)]
+    top = 48.0
     for configuration, scenarios in table.items():
         strategies = scenarios.get("all")
         if strategies is None:
@@ -55,7 +56,6 @@ def comparison(table: Table) -> Markup:
             panels.append(_text(f"{percent:.1f}", scale(percent) + 4, top + 10))
             top += bar
         top += 34
-    label = "Good flats, percent of what a clairvoyant takes, over clear skies, cirrus and clouds"
     return _page(width, top - 10, label, panels)
 
 
@@ -76,13 +76,13 @@ def example_twilights() -> Markup:
     """For three twilights the exposure that each filter needs, second by second, and the frames taken."""
     quotas = CONFIGURATIONS["ccd_lrgbsho_10"].quotas
     width, height = 900.0, 250.0
-    panels: list[Markup] = []
+    label = "Exposure for 30,000 ADU by filter (lines), frames taken (full: good, open: rejected), looks (+)"
+    panels = [_text(label, 8, 16)]
     for number, (title, spec) in enumerate(examples().items()):
         twilight = Twilight(spec)
         shots = drive(Ours(twilight, quotas), twilight, quotas)
-        panels += _panel(title, twilight, shots, 20 + number * height, width, height - 60)
-    label = "Exposure for 30,000 ADU by filter (lines), frames taken (full: good, open: rejected), probes (+)"
-    return _page(width, 3 * height + 10, label, panels)
+        panels += _panel(title, twilight, shots, 46 + number * height, width, height - 60)
+    return _page(width, 3 * height + 24, label, panels)
 
 
 def _panel(
@@ -92,12 +92,12 @@ def _panel(
     shown = {name: _needed_s(twilight, name) for name in twilight.filters}
     times_s = np.concatenate([t for t, _ in shown.values()] + [np.array([s.started_s for s in shots])])
     x = Scale(float(times_s.min()) / 60, float(times_s.max()) / 60, 50.0, width - 40)
-    y = Scale(camera.min_exposure_s / 4, camera.max_exposure_s * 1.2, top + height, top, log=True)
+    y = Scale(0.8 * camera.min_probe_s, camera.max_exposure_s * 1.2, top + height, top, log=True)
     out = [_text(title, 50, top - 5, "bold")]
     for tick in round_ticks(x.low, x.high, 10):
         out.append(tag("line", x1=x(tick), x2=x(tick), y1=top, y2=top + height, stroke="#eeeeee"))
         sun = twilight.sun_altitude_deg(twilight.when(tick * 60))
-        out.append(_text(f"{tick:g} min, {sun:.1f}°", x(tick), top + height + 14, anchor="middle"))
+        out.append(_text(f"{tick:g} min, {sun:.1f}°", x(tick), top + height + 16, anchor="middle"))
     for tick in log_ticks(y.low, y.high):
         out.append(tag("line", x1=50.0, x2=width - 40, y1=y(tick), y2=y(tick), stroke="#eeeeee"))
         out.append(_text(f"{tick:g} s", 44, y(tick) + 4, anchor="end"))
