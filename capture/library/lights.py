@@ -10,13 +10,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from capture.clock import Signal
 from capture.config import Config, LightsConfig
 from capture.errors import BadInput, NightcalError, StoreError
+from capture.frame import FrameSpec
 from capture.journal import Journal
 from capture.library.calibrate import calibrate, calibrated_name
 from capture.library.delivery.parcels import name_there, recipient_of
@@ -146,7 +147,9 @@ class LightsFolder:
         except BadInput as error:
             reason = str(error)
         night = belongs.night or archive.site.night_of(light.taken)
-        new = NewLight(str(path), _sha256(path), rig, belongs.owner, night, light.taken, light.spec)
+        new = NewLight(
+            str(path), _sha256(path), rig, belongs.owner, night, light.taken, self._spec(light, rig)
+        )
         state = LightState.RAW if reason else LightState.WAITING
         row = archive.catalogue.lights.add(new, now, state, reason)
         self._known.add(str(path))
@@ -155,6 +158,13 @@ class LightsFolder:
             self._journal.say("lights", "light", f"{path.name} of {belongs.owner} goes raw: {reason}")
             return False
         return self._calibrate(row, light, first=True)
+
+    def _spec(self, light: Light, rig: str) -> FrameSpec:
+        """What the light is, its unsaid settings taken to be those of the rig's newest frame."""
+        newest = self._archive.catalogue.newest(rig) if light.unsaid else None
+        said = {} if newest is None else {name: getattr(newest.spec, name) for name in light.unsaid}
+        # A measured exposure is not told from the one that was asked for.
+        return replace(light.spec, exposure_s=round(light.spec.exposure_s, 2), **said)
 
     def _named(self, rig: str) -> str:
         return rig if rig in [one.name for one in self._config.rig] else ""

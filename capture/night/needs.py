@@ -111,12 +111,14 @@ def needs_by_use(config: RigConfig, catalogue: Catalogue, needs: Sequence[Need],
     biases: set[FrameSpec] = set()
     if config.darks.lights_days:
         youngest = now - timedelta(days=config.darks.lights_days)
-        for light in catalogue.frames(rig=config.name, kind=Kind.LIGHT, since=youngest):
-            light_c = light.spec.set_temperature_c if config.cooling else None
+        frames = catalogue.frames(rig=config.name, kind=Kind.LIGHT, since=youngest)
+        # Beside the rig's own, those of other programs that came into the folder of lights.
+        for spec in {frame.spec for frame in frames} | catalogue.lights.specs(config.name, youngest):
+            light_c = spec.set_temperature_c if config.cooling else None
             # One that does not say how cold it was is taken to be as all others are.
             at_c = own_c if light_c is None else light_c
-            darks.add(replace(light.spec, kind=Kind.DARK, set_temperature_c=at_c).set_key())
-            biases.add(replace(light.spec, kind=Kind.BIAS).set_key())
+            darks.add(replace(spec, kind=Kind.DARK, set_temperature_c=at_c).set_key())
+            biases.add(replace(spec, kind=Kind.BIAS).set_key())
     held = {need.spec for need in needs}
     return [
         Need(config.name, spec, section.count, section.max_age_days)

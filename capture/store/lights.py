@@ -100,6 +100,12 @@ class Lights:
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(query)]
 
+    def specs(self, rig: str, since: datetime) -> set[FrameSpec]:
+        """What a rig's lights since then were."""
+        query = select(LightTable).where(LightTable.rig == rig, LightTable.taken >= since)
+        with self._database.read() as session:
+            return {spec_view(row) for row in session.scalars(query)}
+
     def paths(self) -> set[str]:
         """The paths of all lights."""
         with self._database.read() as session:

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from capture.clock import SimulatedClock
-from capture.config import Config
+from capture.config import Config, CoolingConfig
 from capture.journal import Entry, Journal
 from capture.library.light import read_light
 from capture.library.lights import Belonging, LightsFolder, belonging, lights_watched
+from capture.night.needs import needs_by_use
 from capture.store import fits_file
 from capture.store.archive import Archive
 from capture.store.lights import LightRow, LightState
-from tests.capture.library.lights import configured, fill, write_light
+from tests.capture.library.lights import configured, dark_of, fill, write_light
 from tests.capture.store.frames import SITE, START
 
 LIGHTS = """
@@ -213,3 +214,12 @@ def test_a_config_without_a_folder_of_lights_watches_none(tmp_path: Path) -> Non
         pass
     assert watched.said == []
     watched.archive.close()
+
+
+def test_darks_are_needed_that_match_the_lights_that_came_in(watched: Watched) -> None:
+    write_light(watched.folder / "x.fits", EXPTIME=90.0, GAIN=None, SET_TEMP=-10.0)
+    watched.look(0, 10)
+    (rig,) = watched.config.rig
+    rig = rig.model_copy(update={"cooling": CoolingConfig(set_temperature_c=-10.0)})
+    needs = needs_by_use(rig, watched.archive.catalogue, [], watched.clock.now())
+    assert dark_of(90.0).set_key() in [need.spec for need in needs]
