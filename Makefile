@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Somebody else's Alpaca server, to test against; it wants packages of its own.
+# Somebody else's Alpaca server, and ccdproc, to test against; they want packages of their own.
 FOREIGN := .venv-foreign
 FOREIGN_READY := $(FOREIGN)/.ready
 

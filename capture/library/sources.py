@@ -74,7 +74,7 @@ class FileSource:
 
     def __init__(self, path: Path, row: FrameRow) -> None:
         """Open the file of `row`. Raises CombineError when it is gone, or is not what the row says."""
-        self._path = path
+        self.path = path
         self._sum = 0
         self._summed_to = 0
         self._buffer = np.empty(0, np.uint8)
@@ -126,27 +126,27 @@ class FileSource:
         rows, columns = self.shape
         total = self._sum % 0xFFFFFFFF
         if self._summed_to == rows * columns * 2 and total != self._data_sum % 0xFFFFFFFF:
-            raise CombineError(f"{self._path} is damaged: its pixels do not match their checksum (DATASUM)")
+            raise CombineError(f"{self.path} is damaged: its pixels do not match their checksum (DATASUM)")
 
     def _read_header(self, row: FrameRow) -> None:
         start = os.pread(self._handle, _START, 0)
         length = fits_file.header_length(start)
         if length is None:
-            raise CombineError(f"{self._path} has no whole FITS header")
+            raise CombineError(f"{self.path} has no whole FITS header")
         cards = fits_file.structure(start[:length])
         if "NCOMBINE" in cards or "master" in cards.get("IMAGETYP", "").lower():
-            raise CombineError(f"{self._path} is a master, and masters are never combined again")
+            raise CombineError(f"{self.path} is a master, and masters are never combined again")
         try:
             self.shape: tuple[int, int] = (int(cards["NAXIS2"]), int(cards["NAXIS1"]))
             self._data_sum = int(cards["DATASUM"])
             kind = headers.kind_of(cards["IMAGETYP"])
             raw = (int(cards["BITPIX"]), float(cards["BZERO"])) == (16, 32768.0)
         except (KeyError, ValueError) as error:
-            raise CombineError(f"{self._path} is none of nightcal's frames: {error}") from error
+            raise CombineError(f"{self.path} is none of nightcal's frames: {error}") from error
         if not raw:
-            raise CombineError(f"{self._path} is no raw frame: its pixels are not unsigned 16 bit")
+            raise CombineError(f"{self.path} is no raw frame: its pixels are not unsigned 16 bit")
         if kind is not row.kind or cards.get("FILTER") != _in_header(row.spec.filter):
-            raise CombineError(f"{self._path} says {kind} {cards.get('FILTER')}, the catalogue {row.spec}")
+            raise CombineError(f"{self.path} says {kind} {cards.get('FILTER')}, the catalogue {row.spec}")
         self._data_start = length
 
     def _fill(self, buffer: memoryview, start: int) -> None:
@@ -158,7 +158,7 @@ class FileSource:
                 length = len(part)
                 buffer[:length] = part
             if not length:
-                raise CombineError(f"{self._path} is cut off")
+                raise CombineError(f"{self.path} is cut off")
             start, buffer = start + length, buffer[length:]
 
 

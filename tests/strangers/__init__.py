@@ -1,0 +1,1 @@
+"""What other people's programs make of our files: they judge us, and are installed by CI."""
