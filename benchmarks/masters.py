@@ -2,16 +2,16 @@
 
 `python -m benchmarks.masters [--quick] [--json FILE]`
 
-25 frames of 16.8 MP, and without `--quick` of 61 MP, in the page cache. Each contender is a process of its own,
-all in turn, after one turn that is not counted; medians of CPU and wall seconds of the work alone, without
-imports and compilation (Siril: of the whole process). `limit` reads the bytes once and swaps them. `median`,
-`average`, `clip` and `flats` (less bias, scaled, clipped) are ours by numpy alone, and with `fast_` before them
-by nightcal[fast].
+25 frames of 16.8 MP, and without `--quick` of 61 MP, in the page cache. Each contender is a process of its
+own, all in turn, after one turn that is not counted; medians of CPU and wall seconds of the work alone,
+without imports and compilation (Siril: of the whole process). `limit` reads the bytes once and swaps them.
+`median`, `average`, `clip` and `flats` (less bias, scaled, clipped) are ours by numpy alone, and with
+`fast_` before them by nightcal[fast].
 
 `<method>_limit_ratio`: our CPU over the limit's. `<method>_siril_ratio`, `<method>_ccdproc_ratio`,
 `<method>_strips_ratio` (np.median in strips of rows): theirs over ours, higher is better. Siril and ccdproc
-(.venv-foreign) are left out where they are not installed, ccdproc at 61 MP, too. `peak_gb`: the most memory of
-our clip at the largest size, master and rejection map written.
+(.venv-foreign) are left out where they are not installed, ccdproc at 61 MP, too. `peak_gb`: the most memory
+of our clip at the largest size, master and rejection map written.
 """
 
 from __future__ import annotations

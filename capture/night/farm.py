@@ -16,6 +16,7 @@ from capture.guard.remote import guarded_from_afar
 from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.library.masters import build_masters
+from capture.library.rebuild import adopt_masters
 from capture.night.reservations import NoReservations, Reservations
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
@@ -117,6 +118,7 @@ class Farm:
             rigs=rigs or None,
             method=masters.method,
             min_frames=masters.min_frames,
+            rejection_maps=masters.rejection_maps,
         )
 
 
@@ -154,7 +156,7 @@ def open_farm(
             stack.enter_context(holding(_devices(config, under_the_roof), clock.now()))
         archive = Archive.of(config, clock)
         stack.callback(archive.close)
-        for path in archive.reconcile():
+        for path in [*archive.reconcile(), *adopt_masters(archive)]:
             journal.say("nightcal", "adopted", f"{path.name} had no row in the catalogue; it has one now")
         guard: GuardClient
         if config.roof is None or not guarded:
