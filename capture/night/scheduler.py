@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from capture.errors import NoWindow
 from capture.journal import Journal
+from capture.library.lights import lights_watched
 from capture.night.farm import Farm
 from capture.night.plan import PREPARE
 from capture.night.service import Service
@@ -84,9 +85,15 @@ def serve_nights(
 ) -> None:
     """Run every rig's nights from now, those under way included, until stopped (or `until`).
 
-    `service`: one that was made before, by `service_of`. `beat`: see Service.live. Raises Stopped.
+    Lights that come into the folder of lights are calibrated meanwhile. `service`: one that was made before,
+    by `service_of`. `beat`: see Service.live. Raises Stopped.
     """
     service = service or service_of(farm, journal)
+    with lights_watched(farm.config, farm.archive, journal):
+        _live(farm, service, until, beat)
+
+
+def _live(farm: Farm, service: Service, until: datetime | None, beat: Callable[[], None]) -> None:
     if farm.clock.jumps:
         service.live(until, beat)
         return

@@ -15,7 +15,9 @@ from capture.journal import Entry, Journal
 from capture.night.farm import open_farm
 from capture.night.scheduler import SunTrigger, due, next_start, serve_nights, start_of
 from capture.site import Site
+from capture.store.lights import LightRow, LightState
 from simulators import Observatory, serve
+from tests.capture.library.lights import write_light
 from tests.nights.harness import AFTERNOON, CONFIG, NIGHT, settings
 
 NEW_MEXICO = Site("New Mexico", 32.9, -105.5, 2225.0, "America/Denver")
@@ -54,6 +56,24 @@ def test_where_darks_are_taken_by_day_a_night_begins_at_its_noon_and_once() -> N
     assert start_of(NEW_MEXICO, NIGHT, 90.0) == noon
     assert next_start(NEW_MEXICO, noon, 90.0) == noon + timedelta(days=1)
     assert due(NEW_MEXICO, noon, NIGHT - timedelta(days=1), 90.0) == NIGHT
+
+
+def test_lights_that_come_while_the_service_runs_are_taken_in(tmp_path: Path) -> None:
+    clock = SimulatedClock(AFTERNOON - timedelta(hours=3))
+    with serve(Observatory(clock, settings())) as server:
+        text = CONFIG.format(server=server.address) + '[lights]\nfolder = "lights"\n'
+        config = parse_config(text, tmp_path / "nightcal.toml")
+        write_light(tmp_path / "lights" / "jdoe" / "x.fits", TELESCOP=config.rig[0].name)
+        journal = Journal(clock)
+
+        def body() -> list[LightRow]:
+            with open_farm(config, clock, journal) as farm:
+                serve_nights(farm, journal, until=clock.now() + timedelta(minutes=2))
+                return farm.archive.catalogue.lights.all()
+
+        (row,) = clock.run(body)
+    assert (row.light.owner, row.state) == ("jdoe", LightState.WAITING)
+    assert "there is no master dark" in row.reason
 
 
 def test_a_polar_night_begins_at_noon_since_it_has_darks_to_take() -> None:
