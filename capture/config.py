@@ -47,7 +47,7 @@ def _known_zone(name: str) -> str:
 def _known_places(template: str) -> str:
     known = ("{owner}", "{night}", "{rig}", "{target}")
     for part in template.split("/"):
-        if part not in known and not re.fullmatch(r"[A-Za-z0-9 _.+*-]+", part):
+        if part not in known and not re.fullmatch(r"\*|[A-Za-z0-9_][A-Za-z0-9 _.+-]*", part):
             raise ValueError(f"{part!r} is no part of a folder's name: use {', '.join(known)}, a name, or *")
     return template
 

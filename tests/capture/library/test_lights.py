@@ -10,6 +10,7 @@ import pytest
 
 from capture.clock import SimulatedClock
 from capture.config import Config, CoolingConfig
+from capture.errors import BadInput
 from capture.journal import Entry, Journal
 from capture.library.light import read_light
 from capture.library.lights import Belonging, LightsFolder, belonging, lights_watched
@@ -223,3 +224,9 @@ def test_darks_are_needed_that_match_the_lights_that_came_in(watched: Watched) -
     rig = rig.model_copy(update={"cooling": CoolingConfig(set_temperature_c=-10.0)})
     needs = needs_by_use(rig, watched.archive.catalogue, [], watched.clock.now())
     assert dark_of(90.0).set_key() in [need.spec for need in needs]
+
+
+@pytest.mark.parametrize("template", ["{owner}/{nite}", "../{owner}", "{owner}//{rig}"])
+def test_a_template_of_unknown_parts_is_refused(tmp_path: Path, template: str) -> None:
+    with pytest.raises(BadInput, match=r"\[lights\] template: .* is no part of a folder's name"):
+        configured(tmp_path, f'[lights]\nfolder = "lights"\ntemplate = "{template}"\n')
