@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from capture.errors import NoWindow
 from capture.journal import Journal
+from capture.library.delivery.post import delivering
 from capture.library.lights import lights_watched
 from capture.night.farm import Farm
 from capture.night.plan import PREPARE
@@ -85,11 +86,12 @@ def serve_nights(
 ) -> None:
     """Run every rig's nights from now, those under way included, until stopped (or `until`).
 
-    Lights that come into the folder of lights are calibrated meanwhile. `service`: one that was made before,
-    by `service_of`. `beat`: see Service.live. Raises Stopped.
+    Meanwhile lights that come into their folder are calibrated, and all is delivered. `service`: one that was
+    made before, by `service_of`. `beat`: see Service.live. Raises Stopped.
     """
     service = service or service_of(farm, journal)
-    with lights_watched(farm.config, farm.archive, journal):
+    config, archive = farm.config, farm.archive
+    with delivering(config, archive, journal), lights_watched(config, archive, journal):
         _live(farm, service, until, beat)
 
 

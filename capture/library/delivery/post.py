@@ -8,16 +8,18 @@ waits in the archive meanwhile, and nothing of it is lost when the service ends.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from capture.clock import Clock, Signal, Worker
+from capture.config import Config
 from capture.errors import BadInput, DeliveryError, StoreError
 from capture.journal import Journal
 from capture.library.delivery.opening import open_place
-from capture.library.delivery.parcels import index_of_masters
+from capture.library.delivery.parcels import PUBLIC, index_of_masters, places_of, publish_masters
 from capture.library.delivery.place import Place
 from capture.library.delivery.remote import Remote, SourceLost, put_whole
 from capture.store.archive import Archive
@@ -28,6 +30,9 @@ _FIRST_WAIT_S = 60.0
 _LONGEST_WAIT_S = 3600.0
 _LOOK_S = 60.0
 _TOLD_EVERY_S = 86_400.0
+_PUBLISH_EVERY_S = 600.0
+# After whatever has to do with devices.
+_RANK = 90
 # So many files refused one after the other, and it is the place that does not work.
 _IN_A_ROW = 3
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -199,7 +204,10 @@ class Post:
         opening: Callable[[Place], Remote] = open_place,
     ) -> None:
         """`places` by recipient."""
+        self._archive = archive
         self._clock = clock
+        self._journal = journal
+        self._public = PUBLIC in places
         self._over = clock.signal()
         outbox, index = archive.catalogue.outbox, partial(index_of_masters, archive)
         self._routes = [
@@ -208,8 +216,10 @@ class Post:
         ]
         self._workers: list[Worker] = []
 
-    def start(self, rank: int) -> None:
-        """Deliver, each recipient by a worker of its own, until `stop`."""
+    def start(self, rank: int = _RANK) -> None:
+        """Deliver, each recipient by a worker of its own, until `stop`; masters as they come to be."""
+        if self._public:
+            self._workers.append(self._clock.spawn(self._publish, "publisher", rank))
         for route in self._routes:
             work = partial(route.run, self._over)
             self._workers.append(self._clock.spawn(work, f"post to {route.recipient}", rank))
@@ -220,7 +230,30 @@ class Post:
         for worker in self._workers:
             worker.join()
 
+    def _publish(self) -> None:
+        while not self._over.is_set():
+            try:
+                publish_masters(self._archive)
+            except StoreError as error:
+                self._journal.say("post", "alarm", f"masters are not published: {error}")
+            self._over.wait(_PUBLISH_EVERY_S)
+
     def once(self) -> None:
         """One round to each recipient, one after the other. Raises StoreError."""
         for route in self._routes:
             route.round(self._over)
+
+
+@contextmanager
+def delivering(config: Config, archive: Archive, journal: Journal) -> Iterator[None]:
+    """Deliver within the `with`, where the config has places. Raises BadInput for one that cannot be."""
+    places = places_of(config)
+    if not places:
+        yield
+        return
+    post = Post(places, archive, archive.clock, journal)
+    post.start()
+    try:
+        yield
+    finally:
+        post.stop()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from capture.clock import SimulatedClock
+from capture.config import parse_config
 from capture.frame import FrameSpec, Kind
 from capture.journal import Entry, Journal
 from capture.library.delivery.parcels import (
@@ -24,10 +25,11 @@ from capture.library.delivery.parcels import (
     recipient_of,
 )
 from capture.library.delivery.place import Place
-from capture.library.delivery.post import Post
+from capture.library.delivery.post import Post, delivering
 from capture.library.masters import build_masters
 from capture.store.archive import Archive
 from capture.store.outbox import DeliveryState, Parcel
+from tests.capture.cli.command import CONFIG, NOBODY
 from tests.capture.library.delivery.servers import PASSWORD, USER, ftp_server
 from tests.capture.store.frames import NIGHT, SITE, START, make_frame
 
@@ -237,6 +239,20 @@ class TestThePublicPlace:
         assert json.loads((there / "index.json").read_text())["masters"] == []
         (aside,) = [name for name in files(there) if name.endswith(".fits")]
         assert aside.startswith("withdrawn/MasterBias")
+
+    def test_gets_masters_as_they_come_to_be_while_the_service_delivers(
+        self, masters: Office, there: Path
+    ) -> None:
+        text = CONFIG.format(server=NOBODY) + f'[[delivery]]\nto = "public"\nplace = "{there}"\n'
+        config = parse_config(text, there / "nightcal.toml")
+
+        def main() -> None:
+            with delivering(config, masters.archive, masters.journal):
+                masters.clock.sleep(120)
+
+        masters.clock.run(main)
+        assert [name for name in files(there) if name.endswith(".fits")] != []
+        assert len(json.loads((there / "index.json").read_text())["masters"]) == 1
 
 
 def test_what_nobody_has_a_place_for_goes_to_everybodys_in_a_folder_of_its_owner() -> None:
