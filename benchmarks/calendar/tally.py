@@ -91,8 +91,12 @@ def overlapping_runs(told: Told) -> list[str]:
 
 
 def surplus(config: Config, good: Sequence[FrameRow], runs: Sequence[RunRow]) -> list[str]:
-    """Good frames of sets that were whole without them, by what was young enough when their run began."""
-    started = {run.id: run.started for run in runs}
+    """Good frames of sets that were whole without them, by what was young enough when their run began.
+
+    What ages out before the night is over is due from its noon on, but no more than half its age ahead.
+    """
+    site = config.site.site()
+    started = {run.id: (run.started, site.night_span(run.night).end) for run in runs}
     wanted: dict[tuple[str, Kind], tuple[int, float]] = {}
     for rig in config.rig:
         wanted[rig.name, Kind.FLAT] = rig.flats.count, rig.flats.max_age_days
@@ -102,7 +106,9 @@ def surplus(config: Config, good: Sequence[FrameRow], runs: Sequence[RunRow]) ->
     found = []
     for row in sorted(good, key=lambda row: row.id):
         count, max_age_days = wanted[row.rig, row.kind]
-        youngest = started.get(row.run or 0, row.taken) - timedelta(days=max_age_days)
+        begun, over = started.get(row.run or 0, (row.taken, row.taken))
+        due = min(max(begun, over), begun + timedelta(days=max_age_days / 2))
+        youngest = due - timedelta(days=max_age_days)
         held = earlier[row.rig, row.spec.set_key()]
         if sum(taken >= youngest for taken in held) >= count:
             found.append(f"{row.taken:%Y-%m-%d %H:%M:%S} {row.rig}: one {row.spec.set_key()} too many")

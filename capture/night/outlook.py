@@ -63,15 +63,14 @@ def ground_of(
     return Ground(site, config, holdings, ordered, notes, longest, skies_known(histories, config.flats))
 
 
-def plan_on(ground: Ground, night: date, now: datetime, when: datetime | None = None) -> RigPlan:
-    """The plan of one night over what is left of it at `now`; of what misses `when`, by default at `now`."""
-    at = when or now
+def plan_on(ground: Ground, night: date, now: datetime) -> RigPlan:
+    """The plan of one night over what is left of it at `now`, of all that falls due within it."""
     plan = plan_rig(
         ground.site,
         night,
         ground.config,
-        _missing(ground.holdings, at),
-        ordered=_missing(ground.ordered.get(night, ()), at),
+        _due(ground, ground.holdings, night, now),
+        ordered=_due(ground, ground.ordered.get(night, ()), night, now),
         sky=ground.sky,
         now=now,
     )
@@ -97,11 +96,12 @@ def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list
         when = max(now, span.start + _NIGHT_AFTER_NOON)
         # Of a night that is over, one asks what all of it would have taken.
         begins = now if now < span.end else span.start
-        plan = plan_on(ground, night, begins, when)
+        plan = plan_on(ground, night, begins)
         # What the day may add is not counted on.
         night_blocks = [block for block in plan.blocks if not block.by_day]
         blocks = _within_the_dark(night_blocks, ground.sky.pace.frame_s, begins)
-        found.append(ComingNight(replace(plan, blocks=blocks), tuple(_missing(ground.holdings, when))))
+        due = tuple(_due(ground, ground.holdings, night, begins))
+        found.append(ComingNight(replace(plan, blocks=blocks), due))
         taken: dict[FrameSpec, int] = {}
         for block in blocks:
             for want in block.wants:
@@ -111,8 +111,19 @@ def coming_nights(ground: Ground, nights: Sequence[date], now: datetime) -> list
     return found
 
 
-def _missing(holdings: Sequence[Holding], when: datetime) -> list[Missing]:
-    return [missing for held in holdings if (missing := held.missing(when)) is not None]
+def _due(ground: Ground, holdings: Sequence[Holding], night: date, now: datetime) -> list[Missing]:
+    """What misses at the end of the night: what ages out at dawn would else wait for the next dusk.
+
+    At most half of a need's own age ahead, or what has just been taken would soon be due again.
+    """
+    span = ground.site.night_span(night)
+    start = max(now, span.start)
+    found = []
+    for held in holdings:
+        when = min(max(start, span.end), start + timedelta(days=held.need.max_age_days / 2))
+        if (missing := held.missing(when)) is not None:
+            found.append(missing)
+    return found
 
 
 def _within_the_dark(blocks: Sequence[Block], frame_s: float, now: datetime) -> tuple[Block, ...]:

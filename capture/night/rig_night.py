@@ -64,7 +64,7 @@ class RigNight:
         self._cool_again: datetime | None = None
 
     def plan(self) -> RigPlan:
-        """What is missing now, laid over the rest of the night; connect the rig first. Raises BadInput."""
+        """What falls due tonight, laid over the rest of the night; connect the rig first. Raises BadInput."""
         rig, now = self._rig, self._clock.now()
         catalogue, nights = self._runner.archive.catalogue, (self._night,)
         ground = ground_of(

@@ -13,7 +13,7 @@ from capture.config import RigConfig, parse_config
 from capture.frame import FrameSpec, Kind
 from capture.night.outlook import ComingNight, coming_nights, ground_of, plan_on
 from capture.night.plan import RigPlan
-from capture.site import Site
+from capture.site import Site, Twilight
 from capture.store.catalogue import Catalogue
 from capture.store.orders import OrderedFlats
 from tests.capture.night.twilights import LEVELS, add_bias, add_twilight
@@ -68,6 +68,35 @@ def test_a_night_takes_nothing_that_the_night_before_it_takes(catalogue: Catalog
     assert counts(first.plan)["flat L"] == 10
     assert counts(second.plan) == {}
     assert second.missing == ()
+
+
+@pytest.mark.parametrize(("hours_after_noon", "due"), [(9, True), (20, True), (27, False)])
+def test_what_ages_out_before_the_night_is_over_is_due_from_its_dusk_on(
+    catalogue: Catalogue, hours_after_noon: int, due: bool
+) -> None:
+    bias = catalogue.add_frame(
+        make_frame(FrameSpec(Kind.BIAS), minutes=-3 * 1440),
+        run=None,
+        night=NIGHT,
+        path="b.fits",
+        sha256="0" * 64,
+    )
+    ages_out = NOON + timedelta(hours=hours_after_noon)
+    max_age_days = (ages_out - bias.taken) / timedelta(days=1)
+    config = rig(f"bias = {{count = 1, max_age_days = {max_age_days}}}")
+    dusk = SITE.twilight(NIGHT, Twilight.DUSK, 0.0, -10.0).start
+    ground = ground_of(catalogue, SITE, config, ("L",), spec_of, [NIGHT], dusk)
+    assert ("bias" in counts(plan_on(ground, NIGHT, dusk))) == due
+
+
+def test_what_was_just_taken_is_not_due_again_however_short_its_age(catalogue: Catalogue) -> None:
+    add_bias(catalogue, NIGHT)
+    bias = catalogue.newest("T1")
+    assert bias is not None
+    ground = ground_of(
+        catalogue, SITE, rig("bias = {count = 1, max_age_days = 0.2}"), ("L",), spec_of, [NIGHT], bias.taken
+    )
+    assert "bias" not in counts(plan_on(ground, NIGHT, bias.taken))
 
 
 def test_flats_beyond_a_twilights_room_go_to_the_coming_nights(catalogue: Catalogue) -> None:
