@@ -39,7 +39,8 @@ def recipient_of(owner: str | None, places: Collection[str]) -> str | None:
 
 def name_there(recipient: str, owner: str | None, night: date, rig: str, kind: str, file: str) -> str:
     """`2026-11-21/T1/raw/m31_0001.fits`; before it the owner, in a place that several share."""
-    parts = [night.isoformat(), safe_name(rig), safe_name(kind), safe_name(PurePosixPath(file).name)]
+    name = "_".join(safe_name(word) for word in PurePosixPath(file).name.split("_"))
+    parts = [night.isoformat(), safe_name(rig), safe_name(kind), name]
     if recipient == EVERYBODY:
         parts.insert(0, safe_name(owner) if owner else "unknown")
     return "/".join(parts)

@@ -261,6 +261,6 @@ def test_what_nobody_has_a_place_for_goes_to_everybodys_in_a_folder_of_its_owner
     assert recipient_of(PUBLIC, ["ada", PUBLIC]) is None
     assert recipient_of(None, ["ada"]) is None
     night = datetime(2026, 11, 21, tzinfo=UTC).date()
-    assert name_there("ada", "ada", night, "T1", "raw", "m31.fits") == "2026-11-21/T1/raw/m31.fits"
+    assert name_there("ada", "ada", night, "T1", "raw", "m31_1.fits") == "2026-11-21/T1/raw/m31_1.fits"
     hostile = name_there(EVERYBODY, "../../etc", night, "T 1", "raw", "x/../passwd")
     assert hostile == "-..-etc/2026-11-21/T-1/raw/passwd"
