@@ -36,7 +36,7 @@ def month_plot(figures: Figures) -> Markup:
         parts.append(_text(f"{value:.0%}", _LEFT - 6, share(value) + 4, "end"))
     for value in (0.0, most_h / 2, most_h):
         parts.append(_line(hours(value)))
-        parts.append(_text(f"{value:.0f} h", _LEFT - 6, hours(value) + 4, "end"))
+        parts.append(_text(f"{value:g} h", _LEFT - 6, hours(value) + 4, "end"))
     for values, colour in (([d.filled for d in days], _DARK), ([d.fresh for d in days], _BLUE)):
         points = " ".join(
             f"{_LEFT + (n + 0.5) * step:.1f},{share(value):.1f}" for n, value in enumerate(values)
