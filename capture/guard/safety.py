@@ -11,7 +11,7 @@ from capture.errors import DeviceError
 from capture.guard.orders import Connectable, reconnect_if_lost
 
 OLDEST_WEATHER_S = 300.0
-# How old the station's reading is need not be asked at every look: it is allowed to age for minutes.
+# How old the station's reading is need not be asked at every look, but when it may have become too old.
 _ASK_AGE_EVERY = 10
 # Two calls, each in the guard's own deadline.
 _LONGEST_S = 4.0
@@ -35,7 +35,7 @@ class Safety:
             for monitor in monitors
         ]
         if weather is not None:
-            question = _weather_question(weather)
+            question = _weather_question(weather, clock)
             self._askers.append(_Asker(weather.line.device, weather, question, clock, self._news))
         self._workers: list[Worker] = []
         self.in_doubt = False
@@ -168,16 +168,21 @@ def _monitor_question(monitor: SafetyMonitor) -> Callable[[], str | None]:
     return ask
 
 
-def _weather_question(weather: ObservingConditions) -> Callable[[], str | None]:
+def _weather_question(weather: ObservingConditions, clock: Clock) -> Callable[[], str | None]:
     looks_left = 0
+    too_old_at = 0.0
 
     def ask() -> str | None:
-        nonlocal looks_left
-        if looks_left == 0:
+        nonlocal looks_left, too_old_at
+        now = clock.monotonic()
+        if looks_left == 0 or now >= too_old_at:
+            looks_left = 0
             age_s = optional(lambda: weather.TimeSinceLastUpdate(""))
             if age_s is not None and not 0 <= age_s <= OLDEST_WEATHER_S:
                 return f"the weather station's last reading is {age_s:.0f} s old"
             looks_left = _ASK_AGE_EVERY
+            # A station without an age is asked for it now and then all the same.
+            too_old_at = now + OLDEST_WEATHER_S - age_s if age_s is not None else float("inf")
         looks_left -= 1
         rain = optional(lambda: weather.RainRate)
         return f"it rains ({rain:g} mm/h)" if rain else None

@@ -405,6 +405,28 @@ def test_only_a_plain_yes_is_safe(
     assert site.commands() == []
 
 
+def test_a_weather_station_that_falls_silent_is_danger_as_soon_as_its_reading_is_too_old(
+    bench: MakeBench, clock: SimulatedClock, wire: Wire
+) -> None:
+    site = bench()
+    frozen_s = 60.0
+
+    def main() -> None:
+        with site.guard() as guard:
+            guard.hold("T1", 7200)
+            while clock.monotonic() < frozen_s + 300.0:
+                age_s = max(0.0, clock.monotonic() - frozen_s)
+                wire.says["observingconditions/0", "timesincelastupdate"] = age_s
+                clock.sleep(1.0)
+            assert guard.report().safe
+            wire.says["observingconditions/0", "timesincelastupdate"] = 301.0
+            clock.sleep(10.0)
+            assert not guard.report().safe
+
+    clock.run(main)
+    assert site.when("park")[-1] - (frozen_s + 300.0) <= 10.0
+
+
 @pytest.mark.parametrize(
     ("member", "answer", "word"),
     [("rainrate", 0.2, "rain"), ("rainrate", "wet", "weather|answer"), ("timesincelastupdate", 4000, "old"),
