@@ -1,0 +1,1 @@
+"""The guard's rules, each broken once, and the tests that must see it."""
