@@ -113,3 +113,22 @@ def test_a_roof_that_reads_closed_for_a_moment_is_not_shut(
             assert not guard.report().dark
 
     clock.run(main)
+
+
+@pytest.mark.parametrize("kind", ["hang", "cut", "http_500"])
+def test_a_close_that_may_have_been_heard_is_sent_again_only_after_its_deadline(
+    bench: MakeBench, clock: SimulatedClock, observatory: Observatory, kind: str
+) -> None:
+    site = bench(move_deadline_s=100.0)
+    fault = Fault("dome/0", "closeshutter", kind, times=1, carried_out=False)  # type: ignore[arg-type]
+    observatory.faults.add(fault)
+
+    def main() -> None:
+        with site.guard() as guard:
+            guard.hold("T1", 100)
+            clock.sleep(300)
+            assert site.roof_is_shut
+
+    clock.run(main)
+    first, second = site.when("closeshutter")
+    assert 100 <= second - first <= 110
