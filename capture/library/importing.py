@@ -17,15 +17,13 @@ import numpy as np
 from capture.errors import BadInput
 from capture.frame import Facts, Frame, Kind, Statistics, Verdict
 from capture.library.foreign import SUFFIXES, Foreign, Refused, look, master_pixels, raw_pixels
+from capture.library.judging import off_temperature, saturated
 from capture.library.rebuild import Progress, rebuild
 from capture.store import fits_file, headers, paths
 from capture.store.archive import Archive
 from capture.store.fits_file import Card, Value
 from capture.store.original import Original
 from capture.store.rows import NewMaster
-
-_SATURATED_FRACTION = 0.05
-_OFF_TEMPERATURE_C = 0.5
 
 
 @dataclass(frozen=True)
@@ -117,21 +115,13 @@ def _take_in(archive: Archive, rig: str, foreign: Foreign, original: Original, *
 def _frame(archive: Archive, rig: str, foreign: Foreign) -> Frame:
     pixels = raw_pixels(foreign)
     statistics = Statistics.of(pixels, foreign.saturation_adu, mosaic=foreign.bayer_pattern is not None)
-    reasons = []
-    if statistics.saturated_fraction >= _SATURATED_FRACTION:
-        reasons.append(f"{statistics.saturated_fraction:.0%} of the pixels are saturated")
-    asked, measured = foreign.spec.set_temperature_c, foreign.ccd_temperature_c
-    if foreign.spec.kind is Kind.DARK and asked is not None and measured is not None:
-        off_c = measured - asked
-        if abs(off_c) >= _OFF_TEMPERATURE_C:
-            reasons.append(f"the sensor is {off_c:+.1f} C off its set point of {asked:g} C")
     facts = Facts(
         rig=rig,
         camera=foreign.camera,
         started=foreign.taken,
         exposure_s=foreign.exposure_s,
         sun_altitude_deg=archive.site.sun_altitude_deg(foreign.taken),
-        ccd_temperature_c=measured,
+        ccd_temperature_c=foreign.ccd_temperature_c,
         saturation_adu=foreign.saturation_adu,
         electrons_per_adu=foreign.electrons_per_adu,
         pixel_size_um=foreign.pixel_size_um,
@@ -139,6 +129,9 @@ def _frame(archive: Archive, rig: str, foreign: Foreign) -> Frame:
         bayer_pattern=_bayer(foreign),
         bayer_offset_px=foreign.bayer_offset_px,
     )
+    reasons = saturated(statistics)
+    if foreign.spec.kind is Kind.DARK:
+        reasons += off_temperature(foreign.spec, facts)
     return Frame(pixels, foreign.spec, facts, statistics, Verdict(tuple(reasons)))
 
 

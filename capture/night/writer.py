@@ -9,12 +9,11 @@ from capture.clock import Clock, Queue, QueueClosed, Signal, Worker
 from capture.errors import NightcalError, StoreError
 from capture.frame import Frame, Kind
 from capture.journal import Entry, Journal
+from capture.library.judging import judge_dark
 from capture.store.archive import Archive, NotCatalogued
 
 _CAPACITY = 4
 _MOST_ENTRIES = 10_000
-_SATURATED_FRACTION = 0.05
-_OFF_TEMPERATURE_C = 0.5
 
 
 @dataclass(frozen=True)
@@ -124,32 +123,6 @@ class Writer:
         elif why is None and self._away:
             self._journal.say("nightcal", "catalogue", "the catalogue is back, and has every frame")
         self._away = why is not None
-
-
-def judge_dark(frame: Frame) -> Frame:
-    """The verdict on a bias or a dark; flats were judged by their sequence, which needs it."""
-    spec, facts = frame.spec, frame.facts
-    if spec.kind not in (Kind.BIAS, Kind.DARK):
-        return frame
-    reasons = []
-    if facts.roof_shut is False:
-        reasons.append("the roof was not shut throughout")
-    if frame.statistics.saturated_fraction >= _SATURATED_FRACTION:
-        reasons.append(f"{frame.statistics.saturated_fraction:.0%} of the pixels are saturated")
-    off_c = _off_temperature_c(frame)
-    if off_c is not None and abs(off_c) >= _OFF_TEMPERATURE_C:
-        reasons.append(f"the sensor is {off_c:+.1f} C off its set point of {spec.set_temperature_c:g} C")
-    if spec.kind is Kind.DARK and abs(facts.exposure_s - spec.exposure_s) > max(
-        0.05, 0.001 * spec.exposure_s
-    ):
-        reasons.append(f"exposed {facts.exposure_s:g} s instead of {spec.exposure_s:g} s")
-    return frame.judged(*reasons)
-
-
-def _off_temperature_c(frame: Frame) -> float | None:
-    if frame.spec.set_temperature_c is None or frame.facts.ccd_temperature_c is None:
-        return None
-    return frame.facts.ccd_temperature_c - frame.spec.set_temperature_c
 
 
 def describe(frame: Frame) -> str:

@@ -96,7 +96,7 @@ class Told:
         if self._ledger is None:
             return 0
         said: dict[_Event, None] = {}
-        for record in self._ledger.records():
+        for record in self._ledger.read()[0]:
             with suppress(KeyError, TypeError, ValueError):
                 if "event" in record:
                     said[_event_of(record["event"])] = None

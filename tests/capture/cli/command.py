@@ -71,15 +71,15 @@ def write_config(folder: Path, server: str = NOBODY, text: str = CONFIG) -> Path
     return path
 
 
-def twilight_here() -> str:
-    """A config whose Sun now stands at -3 deg and sets, whatever the hour of the test."""
+def sun_here(sun_altitude_deg: float) -> str:
+    """A config whose Sun now stands at this altitude and sinks, whatever the hour of the test."""
     now = datetime.now(UTC)
 
     def altitude_deg(longitude: int) -> float:
         return Site("", 0.0, float(longitude), 0.0, "UTC").sun_altitude_deg(now)
 
     setting = [lon for lon in range(-179, 180) if altitude_deg(lon) > altitude_deg((lon + 181) % 360 - 180)]
-    longitude = min(setting, key=lambda lon: abs(altitude_deg(lon) + 3))
+    longitude = min(setting, key=lambda lon: abs(altitude_deg(lon) - sun_altitude_deg))
     text = CONFIG.replace("32.9", "0.0").replace("-105.5", f"{longitude}.0")
     hours = round(longitude / 15)
     return text.replace("America/Denver", f"Etc/GMT{-hours:+d}" if hours else "UTC")

@@ -23,7 +23,7 @@ from tests.capture.cli.command import (
     ROOF,
     Nightcal,
     as_process,
-    twilight_here,
+    sun_here,
     write_config,
 )
 
@@ -100,7 +100,7 @@ def test_a_run_that_gains_less_than_it_was_asked_for_ends_with_status_1(
     # Our Sun sets just now, but where the camera looks it is midnight, and too dim for any flat.
     midnight = SystemClock(rate=100, start=datetime(2026, 11, 22, 7, 0, tzinfo=UTC))
     with serve(Observatory(midnight, demo_settings(width_px=64, height_px=64))) as server:
-        write_config(tmp_path, server.address, twilight_here())
+        write_config(tmp_path, server.address, sun_here(-3))
         ended = nightcal("run", "sky-flats", "--filters", "L", "--count", "3")
     assert (ended.status, ended.err) == (1, "")
     assert "0 good frames of 3 wanted (" in ended.out

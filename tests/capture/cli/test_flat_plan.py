@@ -11,7 +11,7 @@ from capture.cli.flat_plan import FlatLine, in_runs, read_flat_plan
 from capture.clock import SystemClock
 from capture.errors import BadInput
 from simulators import Observatory, Server, demo_settings, serve
-from tests.capture.cli.command import Nightcal, twilight_here, write_config
+from tests.capture.cli.command import Nightcal, sun_here, write_config
 
 SAMPLE = """\ufeff;
 ; Sample flat plan
@@ -90,7 +90,7 @@ def test_a_plans_jobs_run_in_its_order_with_each_lines_binning(nightcal: Nightca
     # Our Sun sets just now, but where the camera looks it is midnight, and too dim for any flat.
     midnight = SystemClock(rate=100, start=datetime(2026, 11, 22, 7, 0, tzinfo=UTC))
     with serve(Observatory(midnight, demo_settings(width_px=64, height_px=64))) as server:
-        write_config(tmp_path, server.address, twilight_here())
+        write_config(tmp_path, server.address, sun_here(-3))
         ended = nightcal("run", "sky-flats", "T1", "--plan", str(plan))
     assert (ended.status, ended.err) == (1, "")
     starts = [line.split("starts: ")[1] for line in ended.out.splitlines() if "starts: " in line]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.capture.cli.command import CONFIG, ROOF, twilight_here, write_config
+from tests.capture.cli.command import CONFIG, ROOF, sun_here, write_config
 from tests.capture.cli.running import Running, running, simulators, value
 
 EXPOSING, IDLE = 2, 0
@@ -63,7 +63,7 @@ def start_flats_under_the_open_roof(command: Running, server: str) -> None:
 
 def test_ctrl_c_under_an_open_roof_says_that_the_guard_shuts_it_and_does(tmp_path: Path) -> None:
     with simulators(rate=15) as server:
-        write_config(tmp_path, server, twilight_here() + QUICK_ROOF)
+        write_config(tmp_path, server, sun_here(-3) + QUICK_ROOF)
         with running(tmp_path, "run", "sky-flats", "--count", "5") as command:
             start_flats_under_the_open_roof(command, server)
             command.signal()
@@ -81,7 +81,7 @@ def test_ctrl_c_under_an_open_roof_says_that_the_guard_shuts_it_and_does(tmp_pat
 
 def test_a_second_ctrl_c_leaves_at_once_and_says_how_the_roof_is(tmp_path: Path) -> None:
     with simulators(rate=15) as server:
-        write_config(tmp_path, server, twilight_here() + QUICK_ROOF)
+        write_config(tmp_path, server, sun_here(-3) + QUICK_ROOF)
         with running(tmp_path, "run", "sky-flats", "--count", "5") as command:
             start_flats_under_the_open_roof(command, server)
             command.signal()
@@ -96,7 +96,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_how_the_roof_is(tmp_path: Path)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_starts_and_stops_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     with simulators(rate=1) as server:
-        write_config(tmp_path, server, CONFIG + ROOF)
+        write_config(tmp_path, server, sun_here(40) + ROOF)
         with running(tmp_path, "serve", "--json") as command:
             command.until(lambda: '"waiting"' in command.out)
             command.signal(number)

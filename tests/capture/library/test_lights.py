@@ -87,7 +87,7 @@ def test_a_finished_light_is_calibrated_and_both_files_go_to_its_owner(watched: 
     assert (
         fits_file.structure((watched.archive.root / row.calibrated).read_bytes()[:28800])["CALSTAT"] == "BDF"
     )
-    assert watched.queued() == ["2026-11-21/T1/raw/m42.fits", "2026-11-21/T1/calibrated/m42-cal.fits"]
+    assert watched.queued() == ["2026-11-21/T1/raw/m42.fits", "2026-11-21/T1/calibrated/m42_cal.fits"]
     assert raw.read_bytes() == before
 
 
@@ -135,7 +135,7 @@ def test_what_lacks_a_master_goes_raw_with_the_reason_and_is_calibrated_when_it_
     fill(watched.archive, kinds="flat")
     assert watched.look(5, 5) == 1
     assert watched.rows()[0].state is LightState.CALIBRATED
-    assert watched.queued() == ["2026-11-21/T1/raw/x.fits", "2026-11-21/T1/calibrated/x-cal.fits"]
+    assert watched.queued() == ["2026-11-21/T1/raw/x.fits", "2026-11-21/T1/calibrated/x_cal.fits"]
     assert len([entry for entry in watched.said if entry.source == "lights"]) == 2
     watched.archive.close()
 
