@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from capture.cli.ask import who
 from capture.cli.console import show_json
 from capture.cli.options import CONFIG, ConfigOption, DateOption, JsonOption
-from capture.cli.order import give_order
 from capture.cli.outlook import RigOutlook
 from capture.clock import Clock, SystemClock
 from capture.config import load_config
 from capture.errors import BadInput
+from capture.night.ordering import give_order
 from capture.site import Site
 from capture.store.archive import Archive
 
@@ -45,7 +46,7 @@ def plan(
     archive = Archive.of(settings, clock)
     try:
         if tonight or clear_tonight:
-            give_order(archive, rigs[0], first, tonight, now)
+            give_order(archive, rigs[0], first, tonight, now, who())
         outlooks = [RigOutlook(archive, settings, one, first, nights, now) for one in rigs]
     finally:
         archive.close()

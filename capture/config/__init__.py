@@ -22,6 +22,7 @@ from capture.config.rig import (
     SetPoint,
 )
 from capture.config.timeouts import Timeouts, TimeoutsConfig
+from capture.config.web import WebConfig
 from capture.config.whole import Config, load_config, parse_config
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "StorageConfig",
     "Timeouts",
     "TimeoutsConfig",
+    "WebConfig",
     "checked",
     "load_config",
     "parse_config",

@@ -14,6 +14,7 @@ from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConf
 from capture.config.reading import checked, read_text
 from capture.config.rig import RigConfig
 from capture.config.timeouts import TimeoutsConfig
+from capture.config.web import WebConfig
 from capture.errors import BadInput
 
 
@@ -31,6 +32,7 @@ class Config(Section):
     lights: LightsConfig | None = None
     delivery: tuple[DeliveryConfig, ...] = ()
     timeouts: TimeoutsConfig = TimeoutsConfig()
+    web: WebConfig | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Config:
@@ -106,6 +108,8 @@ def parse_config(text: str, path: Path) -> Config:
         folder = (path.parent / reserved.folder.expanduser()).resolve()
         reserved = reserved.model_copy(update={"folder": folder})
     delivery = tuple(one.anchored(path.parent) for one in config.delivery)
+    if config.web is not None:
+        config = config.model_copy(update={"web": config.web.anchored(path.parent)})
     return config.model_copy(
         update={"storage": storage, "guard": guard, "reservations": reserved, "delivery": delivery}
     )

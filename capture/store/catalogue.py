@@ -15,6 +15,7 @@ from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
 from capture.journal import Entry
 from capture.store import sets
+from capture.store.browse import Browse
 from capture.store.candidates import Candidates
 from capture.store.database import Database
 from capture.store.events import valid_from
@@ -69,7 +70,7 @@ class Catalogue:
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
     `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
-    whom; `candidates`, masters that may calibrate a light.
+    whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -87,6 +88,7 @@ class Catalogue:
         self.pauses = Pauses(self._database)
         self.candidates = Candidates(self._database)
         self.lights = Lights(self._database)
+        self.browse = Browse(self._database, self.told)
 
     @property
     def name(self) -> str:

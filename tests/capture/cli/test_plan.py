@@ -142,10 +142,10 @@ def test_an_order_for_tonight_comes_first_and_can_be_taken_back(nightcal: Nightc
     ("arguments", "sentence"),
     [
         (("--tonight", "Ha"), "an order is for one rig; write nightcal plan RIG --tonight"),
-        (("T1", "--tonight", "Ha,,L"), "--tonight 'Ha,,L' has an empty part; write it as Ha, OIII x20, L"),
-        (("T1", "--tonight", "Lum"), "--tonight wants 'Lum', but known filters are R, Ha, L"),
-        (("T1", "--tonight", "Ha x0"), "--tonight wants 0 of Ha; a count is from 1 to 1000"),
-        (("T1", "--tonight", "Ha, Ha x5"), "--tonight names Ha twice; give one count"),
+        (("T1", "--tonight", "Ha,,L"), "the order 'Ha,,L' has an empty part; write it as Ha, OIII x20, L"),
+        (("T1", "--tonight", "Lum"), "the order wants 'Lum', but known filters are R, Ha, L"),
+        (("T1", "--tonight", "Ha x0"), "the order wants 0 of Ha; a count is from 1 to 1000"),
+        (("T1", "--tonight", "Ha, Ha x5"), "the order names Ha twice; give one count"),
         (("T9",), "there is no rig 'T9' in the config; it has T1"),
     ],
 )

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from capture.cli.ask import who
 from capture.config import RigConfig
 from capture.errors import BadInput
 from capture.journal import Entry
@@ -18,12 +17,19 @@ from capture.store.orders import OrderedFlats
 _ORDERED = re.compile(r"^(?P<filter>.+?)(\s+x\s*(?P<count>\d+))?$")
 
 
-def give_order(archive: Archive, rig: RigConfig, night: date, text: str, now: datetime) -> None:
-    """Keep, or with an empty text take back, the order for that night. Raises BadInput."""
+def give_order(
+    archive: Archive, rig: RigConfig, night: date, text: str, now: datetime, who: str, why: str = ""
+) -> str:
+    """Keep, or with an empty text take back, the order for that night; return what is said of it.
+
+    Raises BadInput, StoreError.
+    """
     flats = parse_order(text, known_filters(rig, archive.catalogue))
-    archive.catalogue.told.set_order(rig.name, night, flats, now, who())
+    archive.catalogue.told.set_order(rig.name, night, flats, now, who)
     said = f"ordered for {night}: {', '.join(map(str, flats))}" if flats else f"no order for {night} any more"
+    said += f" by {who}" + (f": {why}" if why else "")
     archive.catalogue.add_entry(Entry(now, rig.name, "order", said))
+    return said
 
 
 def parse_order(text: str, known: Sequence[str]) -> list[OrderedFlats]:
@@ -36,14 +42,14 @@ def parse_order(text: str, known: Sequence[str]) -> list[OrderedFlats]:
         found = _ORDERED.match(part)
         if not part or found is None:
             if text.strip():
-                raise BadInput(f"--tonight {text!r} has an empty part; write it as Ha, OIII x20, L")
+                raise BadInput(f"the order {text!r} has an empty part; write it as Ha, OIII x20, L")
             continue
         name, count = found["filter"].strip(), int(found["count"]) if found["count"] else None
         if known and name not in known:
-            raise BadInput(f"--tonight wants {name!r}, but known filters are {', '.join(known)}")
+            raise BadInput(f"the order wants {name!r}, but known filters are {', '.join(known)}")
         if count is not None and not 1 <= count <= 1000:
-            raise BadInput(f"--tonight wants {count} of {name}; a count is from 1 to 1000")
+            raise BadInput(f"the order wants {count} of {name}; a count is from 1 to 1000")
         if name in (one.filter for one in flats):
-            raise BadInput(f"--tonight names {name} twice; give one count")
+            raise BadInput(f"the order names {name} twice; give one count")
         flats.append(OrderedFlats(name, count))
     return flats
