@@ -150,12 +150,27 @@ def _live_words(rig: dict[str, Any]) -> list[str]:
         lines.append(f"{rig['run']['sequence']} {rig['run']['text']}")
     elif not rig["paused"]:
         lines.append(rig["doing"])
-    waiting = rig["waiting_for"]
-    if waiting:
+    if rig["set_progress"]:
+        lines.append("{set}: {taken} of {wanted} good".format(**rig["set_progress"]))
+    exposure, waiting = rig["exposure"], rig["waiting_for"]
+    if exposure:
+        what = " ".join(word for word in (exposure["kind"], exposure["filter"]) if word)
+        lines.append(f"exposing {what}, {exposure['exposure_s']:g} s, {exposure['left_s']:.0f} s left")
+    elif waiting:
         left = "" if waiting["left_s"] is None else f", {waiting['left_s']:.0f} s left"
         lines.append(f"waiting for {waiting['what']}{left}")
+    if rig["temperature_c"] is not None:
+        lines.append(_sensor_words(rig))
     if rig["asked"]:
         lines.append(f"asked by hand: {', '.join(rig['asked'])}")
     if rig["last_frame"]:
         lines.append(f"last frame: {rig['last_frame']['text']}")
     return lines
+
+
+def _sensor_words(rig: dict[str, Any]) -> str:
+    wanted, power = rig["set_temperature_c"], rig["cooler_power_percent"]
+    words = f"the sensor was at {rig['temperature_c']:.1f} C"
+    words += f" at {datetime.fromisoformat(rig['temperature_read']):%H:%M:%S} UTC"
+    words += f", wanted {wanted:g} C" if wanted is not None else ""
+    return words + (f", the cooler at {power:.0f} %" if power is not None else "")

@@ -49,12 +49,26 @@ class RigLife:
         self.pause = farm.archive.catalogue.pauses.of(name)
         # In words what it does between runs; read by others, so it is replaced as a whole.
         self.doing = "starting"
+        self._under_way: RigNight | None = None
 
     @property
     def asked(self) -> tuple[HandRun, ...]:
         """The runs that wait for their turn."""
         with self._lock:
             return tuple(self._asked)
+
+    @property
+    def coming(self) -> dict[str, str] | None:
+        """What the night under way has planned next, as plain data; from any thread."""
+        block = self._under_way.coming if self._under_way is not None else None
+        if block is None or block.window.start <= self._farm.clock.now():
+            return None
+        window = block.window
+        return {
+            "sequence": block.sequence,
+            "start": window.start.isoformat(),
+            "end": window.end.isoformat(),
+        }
 
     def pause_by(self, pause: Pause) -> None:
         """Begin no new work until `resume`; what runs ends in good order. Raises StoreError."""
@@ -165,15 +179,17 @@ class RigLife:
         self._say("night", f"the night of {night} begins")
         self.doing = f"in the night of {night}"
         farm, given_up = self._farm, None
-        one = RigNight(self._runner, farm.guard, farm.clock, farm.journal, night, self)
+        self._under_way = RigNight(self._runner, farm.guard, farm.clock, farm.journal, night, self)
         try:
-            one.live()
+            self._under_way.live()
         except (Stopped, StoreError, ClockError):
             raise
         except NightcalError as error:
             given_up = str(error)
             self._say("alarm", f"{self.name} is given up for tonight: {error}")
             self._rig.disconnect()
+        finally:
+            self._under_way = None
         masters = farm.build_masters(self.name)
         told = f"the night of {night} ends: {len(masters)} masters"
         self._say("night", told + (", the rig was given up" if given_up else ""))

@@ -57,6 +57,8 @@ class RigNight:
         self._clock = clock
         self._journal = journal
         self._night = night
+        # What is planned next, after what is due now; read by others, so it is replaced as a whole.
+        self.coming: Block | None = None
         self._finished: set[str] = set()
         # Since stray light was seen, no darks before this.
         self._no_darks_before = clock.now()
@@ -70,7 +72,10 @@ class RigNight:
         ground = ground_of(
             catalogue, rig.site, rig.config.on(self._night), rig.filters, rig.spec, nights, now
         )
-        return plan_on(ground, self._night, now)
+        plan = plan_on(ground, self._night, now)
+        later = [b for b in plan.blocks if b.window.start > now and b.key not in self._finished]
+        self.coming = min(later, key=lambda block: block.window.start, default=None)
+        return plan
 
     def live(self) -> None:
         """Live through the night from now; at its end, a stop included, warm the camera up.

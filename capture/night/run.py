@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import cast
 
 from capture.clock import Clock
 from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Preempted, Stopped
-from capture.frame import Kind
+from capture.frame import FrameSpec, Kind
 from capture.journal import Journal
 from capture.night.dark_model import dark_model_of
 from capture.night.learning import bias_level_adu, histories_of
@@ -40,6 +41,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class SetProgress:
+    """One set within a run: good frames of it so far, of those that the run is to take."""
+
+    key: FrameSpec
+    taken: int
+    wanted: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a run is. `ends`: when the last frame is expected; for sky flats, the window's end."""
 
@@ -48,11 +58,17 @@ class Progress:
     wanted: int
     ends: datetime
     by_the_sky: bool
+    sets: tuple[SetProgress, ...] = ()
 
     def __str__(self) -> str:
         if self.by_the_sky:
             return f"{self.done}, window to {self.ends:%H:%M} UTC"
         return f"{self.done}/{self.wanted}, ends about {self.ends:%H:%M} UTC"
+
+    def of_set(self, spec: FrameSpec | None) -> SetProgress | None:
+        """The set of such a frame; of another frame, as a probe, and of none, the first that wants frames."""
+        wanting = next((s for s in self.sets if s.taken < s.wanted), None)
+        return next((s for s in self.sets if spec is not None and s.key == spec.set_key()), wanting)
 
     def told_at(self, now: datetime) -> str:
         """For the line of one frame, with how long the twilight still lasts."""
@@ -142,7 +158,8 @@ class Runner:
         starts = f"{job.sequence} starts: {total} frames wanted"
         self._journal.say(name, "run", starts, sequence=job.sequence, wanted=total)
         frames, text = 0, "failed"
-        self.progress = self._progress(job, 0)
+        good: Counter[FrameSpec] = Counter()
+        self.progress = self._progress(job, 0, good)
         try:
             with (
                 self.rig.patience.provided(self._require_unreserved),
@@ -155,7 +172,8 @@ class Runner:
                         text = end.value
                         return Outcome(True, frames, text)
                     frames += 1
-                    self.progress = self._progress(job, frames)
+                    good[frame.spec.set_key()] += frame.verdict.good
+                    self.progress = self._progress(job, frames, good)
                     self.writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
         except (Stopped, DeviceError) as error:
             text = str(error)
@@ -203,7 +221,7 @@ class Runner:
             set_aside=len(aside),
         )
 
-    def _progress(self, job: Job, done: int) -> Progress:
+    def _progress(self, job: Job, done: int, good: Counter[FrameSpec]) -> Progress:
         exposures_s = [want.spec.exposure_s for want in job.wants for _ in range(want.count)]
         panel = self.rig.config.panel
         if job.sequence == "panel_flats" and panel is not None:
@@ -212,7 +230,11 @@ class Runner:
         left_s = sum(exposure_s + self.rig.readout_s for exposure_s in exposures_s[done:])
         by_the_sky = job.sequence == "sky_flats"
         ends = job.window.end if by_the_sky else self._clock.now() + timedelta(seconds=left_s)
-        return Progress(job.sequence, done, len(exposures_s), ends, by_the_sky)
+        wanted: Counter[FrameSpec] = Counter()
+        for want in job.wants:
+            wanted[want.spec.set_key()] += want.count
+        sets = tuple(SetProgress(key, good[key], count) for key, count in wanted.items())
+        return Progress(job.sequence, done, len(exposures_s), ends, by_the_sky, sets)
 
     def _end(self, run: int, job: Job, frames: int, text: str) -> None:
         try:

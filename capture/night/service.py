@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from capture.clock import Worker
-from capture.errors import BadInput, ClockError, NoWindow
+from capture.errors import BadInput, ClockError
 from capture.guard.door import told
 from capture.journal import Entry, Journal
 from capture.night.farm import Farm
 from capture.night.hand_runs import HandRun, next_twilight
 from capture.night.rig_life import Due, NextStart, RigLife
-from capture.rig.patience import Activity
+from capture.night.rig_status import rig_status
 from capture.store.pauses import Pause
 
 _LOOKS_EVERY_S = 5.0
@@ -133,36 +133,9 @@ class Service:
             "sun_altitude_deg": farm.site.sun_altitude_deg(now),
             "guard": guard,
             "safe": None if guard is None else guard["safe"],
-            "rigs": [self._rig_status(life, now) for life in self._lives.values()],
-        }
-
-    def _rig_status(self, life: RigLife, now: datetime) -> dict[str, Any]:
-        rig, progress = self.farm.rigs[life.name], self.farm.runners[life.name].progress
-        try:
-            window = next_twilight(self.farm.site, now, rig.config)
-            flats: dict[str, str] | str = {"start": window.start.isoformat(), "end": window.end.isoformat()}
-        except NoWindow as error:
-            flats = str(error)
-        run = None
-        if progress is not None:
-            run = {
-                "sequence": progress.sequence,
-                "done": progress.done,
-                "wanted": progress.wanted,
-                "ends": progress.ends.isoformat(),
-                "text": str(progress),
-            }
-        last = self._last_frame.get(life.name)
-        return {
-            "rig": life.name,
-            "doing": life.doing,
-            "run": run,
-            "waiting_for": _waiting(rig.patience.activity, self.farm.clock.monotonic()),
-            "paused": str(life.pause) if life.pause is not None else None,
-            "asked": [str(run) for run in life.asked],
-            "next_flats": flats,
-            "set_temperature_c": rig.cooling.set_temperature_c if rig.cooling else None,
-            "last_frame": last,
+            "rigs": [
+                rig_status(farm, life, self._last_frame.get(name)) for name, life in self._lives.items()
+            ],
         }
 
     def _note(self, entry: Entry) -> None:
@@ -175,10 +148,3 @@ class Service:
             if name not in self._lives:
                 raise BadInput(f"there is no rig {name!r} in the service; it has {', '.join(self._lives)}")
         return [life for name, life in self._lives.items() if not rigs or name in rigs]
-
-
-def _waiting(activity: Activity | None, ticks: float) -> dict[str, Any] | None:
-    if activity is None:
-        return None
-    left_s = None if activity.until is None else max(0.0, round(activity.until - ticks, 1))
-    return {"what": activity.what, "for_s": round(ticks - activity.since, 1), "left_s": left_s}

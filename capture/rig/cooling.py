@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from math import ceil
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil, isfinite
 
 from capture.alpaca.devices import Camera
 from capture.clock import Clock
 from capture.config import CoolingConfig
-from capture.errors import DeviceTimeout, NotCold
+from capture.errors import DeviceError, DeviceTimeout, NotCold
 from capture.rig.camera_facts import told
 from capture.rig.patience import Patience
 
@@ -16,6 +18,7 @@ from capture.rig.patience import Patience
 _STEADY_OVER_S, _FORGOTTEN_AFTER_S = 60.0, 1200.0
 _COLDEST_C, _WARMEST_C = -150.0, 100.0
 _POLL_S = 5.0
+_POWER_EVERY_S = 60.0
 # Each step of a ramp is a command; more of them would only load the camera's server.
 _RAMP_STEP_S = 15.0
 # A cooler that works so hard and has gained so little over so long cannot do more.
@@ -32,19 +35,36 @@ def temperature_c(camera: Camera) -> float | None:
     return value if value is not None and _COLDEST_C < value < _WARMEST_C else None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read at `time`, UTC; `cooler_power_percent` is None where the camera does not tell it."""
+
+    time: datetime
+    temperature_c: float
+    cooler_power_percent: float | None
+
+
 class Temperatures:
-    """The sensor's readings of the last while: one that is steady already need not be watched anew."""
+    """The sensor's readings of the last while: one that is steady already need not be watched anew.
+
+    `newest` is replaced as a whole, for those who read it on other threads; None when nothing was read since
+    the camera was connected.
+    """
 
     def __init__(self, camera: Camera, clock: Clock) -> None:
         self._camera = camera
         self._clock = clock
         self._readings: deque[tuple[float, float]] = deque()
+        self._tells_power = True
+        self._power_read: float | None = None
+        self.newest: Reading | None = None
 
     def read_c(self) -> float | None:
         """Read the temperature, None where it cannot be read or makes no sense."""
         measured, now = temperature_c(self._camera), self._clock.monotonic()
         if measured is not None:
             self._readings.append((now, measured))
+            self.newest = Reading(self._clock.now(), measured, self._cooler_power_percent(now))
         while self._readings and self._readings[0][0] < now - _FORGOTTEN_AFTER_S:
             self._readings.popleft()
         return measured
@@ -52,6 +72,26 @@ class Temperatures:
     def forget(self) -> None:
         """Believe no earlier reading: nobody watched since."""
         self._readings.clear()
+
+    def start_anew(self) -> None:
+        """Forget what was read, and that it did not tell its power: the camera may be another."""
+        self.forget()
+        self._tells_power, self._power_read = True, None
+        self.newest = None
+
+    def _cooler_power_percent(self, now: float) -> float | None:
+        """For those who look on, once a minute; a camera that does not tell it is not asked again."""
+        if not self._tells_power:
+            return None
+        if self._power_read is not None and self.newest and now - self._power_read < _POWER_EVERY_S:
+            return self.newest.cooler_power_percent
+        self._power_read = now
+        try:
+            percent = float(self._camera.CoolerPower)
+        except DeviceError:
+            self._tells_power = False
+            return None
+        return percent if isfinite(percent) else None
 
     def is_steady(self, cooling: CoolingConfig) -> bool:
         """Whether the readings of the last minute or more, the newest one, too, are at the set point."""
@@ -125,7 +165,9 @@ def is_off(camera: Camera) -> bool:
     return told(lambda: bool(camera.CoolerOn)) is False
 
 
-def warm_up(camera: Camera, cooling: CoolingConfig, patience: Patience, clock: Clock) -> None:
+def warm_up(
+    camera: Camera, cooling: CoolingConfig, read: Temperatures, patience: Patience, clock: Clock
+) -> None:
     """Let the sensor come up to its surroundings at the safe rate, then switch the cooler off.
 
     Raises DeviceError, Interrupted.
@@ -134,7 +176,7 @@ def warm_up(camera: Camera, cooling: CoolingConfig, patience: Patience, clock: C
 
     def is_warm() -> bool:
         there = ramp.step(clock.monotonic())
-        measured = temperature_c(camera)
+        measured = read.read_c()
         return there or (measured is not None and ramp.set_c - measured > _LAGS_C)
 
     patience.wait("warming up", is_warm, ramp.lasts_s + _WARM_UP_SPARE_S, poll_s=_POLL_S)

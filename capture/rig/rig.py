@@ -13,6 +13,7 @@ from capture.errors import BadInput, DeviceError, NotCold, Preempted
 from capture.frame import Frame, FrameSpec, Kind, Statistics
 from capture.guard.client import GuardClient
 from capture.journal import Journal
+from capture.rig.cooling import Reading
 from capture.rig.cover import Cover
 from capture.rig.flat_spot import PointingLimits
 from capture.rig.interlock import Interlock
@@ -22,7 +23,7 @@ from capture.rig.optics import Optics
 from capture.rig.panel import Panel
 from capture.rig.patience import Patience
 from capture.rig.roof import RoofAccess
-from capture.rig.sensor import CameraFacts, Sensor
+from capture.rig.sensor import CameraFacts, Sensor, UnderWay
 from capture.rig.slit import Slit
 from capture.rig.taking import Look, Taking
 from capture.site import Site
@@ -54,8 +55,8 @@ class Rig:
         self._kept_at: CoolingConfig | None = None
         of = (timeouts or TimeoutsConfig()).of
         cover, mount, dome = config.cover_calibrator, config.telescope, config.dome
-        self._camera = Camera(config.camera, of(config.camera))
-        self._sensor = Sensor(config.name, self._camera, self.patience, clock, journal)
+        camera = Camera(config.camera, of(config.camera))
+        self._sensor = Sensor(config.name, camera, self.patience, clock, journal)
         self._optics = Optics(config, of, self.patience, clock)
         lid = CoverCalibrator(cover, of(cover)) if cover else None
         self._cover = Cover(config.name, lid, self.patience, clock) if lid else None
@@ -92,6 +93,16 @@ class Rig:
         """Seconds from the end of an exposure to its image, as learned from the last frames."""
         return self._sensor.readout_s
 
+    @property
+    def temperature(self) -> Reading | None:
+        """The sensor's newest reading, None while the camera is not connected; from any thread."""
+        return self._sensor.temperature
+
+    @property
+    def under_way(self) -> UnderWay | None:
+        """The exposure that is being taken or read out; from any thread."""
+        return self._sensor.under_way
+
     def connect(self) -> None:
         """Connect to every device and read what does not change; a panel that was left lit is put out.
 
@@ -113,7 +124,7 @@ class Rig:
 
     def disconnect(self) -> None:
         """Drop our connections."""
-        self._camera.close()
+        self._sensor.close()
         self._optics.close()
         for device in (self._cover, self.mount, self._slit):
             if device is not None:

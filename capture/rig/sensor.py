@@ -26,7 +26,7 @@ from capture.rig.patience import Patience
 from capture.rig.region import Region
 from capture.rig.settings import PartRefused, Readout, Settings, SomebodyElse
 
-__all__ = ["CameraFacts", "Exposed", "Sensor"]
+__all__ = ["CameraFacts", "Exposed", "Sensor", "UnderWay"]
 
 _AFTER_OLD_IMAGE_S = 2.0
 
@@ -41,6 +41,15 @@ class Exposed:
     exposure_s: float
     ccd_temperature_c: float | None
     overhead_s: float
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """An exposure from its start until its image has been read out; `started` is UTC."""
+
+    started: datetime
+    exposure_s: float
+    spec: FrameSpec
 
 
 class _WholeImage(DeviceError):
@@ -67,6 +76,8 @@ class Sensor:
         self._others = False
         self._reads_parts = True
         self._novelty = Novelty()
+        # Read by the thread that shows it, so it is replaced as a whole.
+        self.under_way: UnderWay | None = None
 
     @property
     def facts(self) -> CameraFacts:
@@ -77,6 +88,11 @@ class Sensor:
     def readout_s(self) -> float:
         """Seconds from the end of an exposure to its image, as learned from the last frames."""
         return self._exposing.readout_s
+
+    @property
+    def temperature(self) -> cooling.Reading | None:
+        """The newest reading; asks no device. None when nothing was read since the camera was connected."""
+        return self._temperatures.newest
 
     def connect(self) -> None:
         """Connect, abort what a vanished client left running, read the facts. Raises DeviceError.
@@ -93,8 +109,13 @@ class Sensor:
             camera.AbortExposure()
         self._facts = read_facts(self._rig, camera)
         self._settings.forget()
-        self._temperatures.forget()
+        self._temperatures.start_anew()
         self._novelty.remember(self._told_of_last())
+
+    def close(self) -> None:
+        """Drop our connections; what was read last is not the state of now any more."""
+        self._camera.close()
+        self._temperatures.start_anew()
 
     def set_up(self, binning: int, gain: int | None, offset: int | None, readout_mode: int | None) -> None:
         """Set what a frame is read out with; nothing is sent when it is set already."""
@@ -123,7 +144,7 @@ class Sensor:
 
     def warm_up(self, wanted: CoolingConfig) -> None:
         """Come up at the safe rate, then switch the cooler off. Raises DeviceError."""
-        cooling.warm_up(self._camera, wanted, self._patience, self._clock)
+        cooling.warm_up(self._camera, wanted, self._temperatures, self._patience, self._clock)
 
     def expose(self, spec: FrameSpec, *, light: bool, when_shut: Callable[[], None] | None = None) -> Exposed:
         """Expose and read out one frame as set up; one that proves to be an old image is taken again, once.
@@ -192,8 +213,12 @@ class Sensor:
         self._settings.require_kept()
         started = self._clock.now()
         read: Literal["whole", "part"] = "whole" if region == self._whole(spec.binning) else "part"
-        overhead_s = self._exposing.until_ready(seconds, light, when_shut, read)
-        pixels = self._download(spec.binning, region)
+        self.under_way = UnderWay(started, seconds, spec)
+        try:
+            overhead_s = self._exposing.until_ready(seconds, light, when_shut, read)
+            pixels = self._download(spec.binning, region)
+        finally:
+            self.under_way = None
         really_s = self._require_new(pixels, started, seconds)
         return Exposed(
             pixels=pixels,

@@ -458,7 +458,7 @@ class TestAFrame:
 
         on_a_rig(shut_bench, work)
         assert wire.gets("camera/0", "imageready") <= 3
-        assert len(wire.calls) <= 11, "five looks whether the camera is still ours, and six calls"
+        assert len(wire.calls) <= 12, "five looks whether the camera is still ours, and seven calls"
 
 
 class TestEndingAnExposure:
