@@ -99,11 +99,21 @@ def demo(
     processes: Annotated[
         int, typer.Option(min=1, max=3, help="3: guard and service as processes of their own.")
     ] = 1,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it in a browser, at most --rate times faster.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=3600, help="With --web: seconds a second.")] = 60.0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --web: the page's port.")] = 8080,
     as_json: JsonOption = False,
 ) -> None:
     """Live through a whole simulated night and judge its masters by the simulator's truth."""
-    from capture.cli.demo import run_demo  # noqa: PLC0415 - the simulators are for this command alone
+    # The simulators are for this command alone.
+    from capture.cli.demo import run_demo  # noqa: PLC0415
+    from capture.cli.demo_web import run_demo_web  # noqa: PLC0415
 
+    if web:
+        run_demo_web(folder, seed, size, rate, port, short=short, printer=journal_printer(as_json=as_json))
+        return
     if not run_demo(
         folder, seed, size, short=short, processes=processes, printer=journal_printer(as_json=as_json)
     ):

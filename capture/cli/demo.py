@@ -25,7 +25,7 @@ from simulators import Observatory, check_master, demo_settings, serve
 NIGHT = date(2026, 11, 21)
 # Local noon there; what the Sun, the clouds and the observers do follows from the date and the site.
 _START = datetime.combine(NIGHT, time(22, 30), UTC)
-_MARKER = "nightcal-demo.toml"
+MARKER = "nightcal-demo.toml"
 _JOURNAL = "journal.jsonl"
 _GUARDS_JOURNAL = "guard.log"
 _REPORT = "report.html"
@@ -75,11 +75,11 @@ folder = "guard"
 """
 
 # A night short enough for CI: fewer frames, the same procedures and the same exposures.
-_SHORT = {
+SHORT = {
     "fewer_flats": ", count = 6",
     "fewer": "bias = { count = 10 }\ndarks = { count = 5, exposures_s = [60, 300] }\n",
 }
-_FULL = {"fewer_flats": "", "fewer": ""}
+FULL = {"fewer_flats": "", "fewer": ""}
 
 
 def run_demo(
@@ -90,21 +90,21 @@ def run_demo(
     `processes`: 1, or 3 for simulators, guard and service each in its own. Raises BadInput when `folder`
     holds something else than an earlier demo.
     """
-    _make_room(folder)
+    make_room(folder)
     clock = SimulatedClock(_START, horizon=timedelta(hours=30))
     settings = demo_settings(seed=seed, width_px=size_px, height_px=size_px, night=NIGHT)
     observatory = Observatory(clock, settings)
     elapsed_s = stopwatch()
     with serve(observatory) as server:
-        text = CONFIG.format(server=server.address, **(_SHORT if short else _FULL))
+        text = CONFIG.format(server=server.address, **(SHORT if short else FULL))
         text += _GUARD if processes > 1 else ""
-        (folder / _MARKER).write_text(text, encoding="utf-8")
-        config = parse_config(text, folder / _MARKER)
+        (folder / MARKER).write_text(text, encoding="utf-8")
+        config = parse_config(text, folder / MARKER)
         console.print(
             f"A night on {config.site.name}, {len(config.rig)} telescopes, Alpaca on {server.address}"
         )
         if processes > 1:
-            _live_side_by_side(config, folder / _MARKER, clock)
+            _live_side_by_side(config, folder / MARKER, clock)
             result = None
         else:
             result = clock.run(lambda: _live(config, clock, printer))
@@ -117,10 +117,11 @@ def run_demo(
         archive.close()
 
 
-def _make_room(folder: Path) -> None:
+def make_room(folder: Path) -> None:
+    """An empty folder, or that of an earlier demonstration without what it made. Raises BadInput."""
     try:
         if folder.exists() and any(folder.iterdir()):
-            if not (folder / _MARKER).exists():
+            if not (folder / MARKER).exists():
                 raise BadInput(
                     f"{folder} holds something that is no earlier demo; name another with --folder"
                 )
@@ -151,8 +152,8 @@ def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
     journal.listen(printer)
     journal.listen(jsonl_listener(config.storage.folder / _JOURNAL))
     with open_farm(config, clock, journal) as farm:
-        hours = _between_twilights(config)
-        observers = clock.spawn(lambda: _observe(farm.guard, hours, clock), "observers", rank=50)
+        hours = between_twilights(config)
+        observers = clock.spawn(lambda: observe(farm.guard, hours, clock), "observers", rank=50)
         result = farm.night(NIGHT)
         observers.join()
         return result
@@ -161,14 +162,14 @@ def _live(config: Config, clock: Clock, printer: Listener) -> NightResult:
 def _live_side_by_side(config: Config, path: Path, clock: SimulatedClock) -> None:
     """The night with the guard and the service as processes of their own, on the clock of this one."""
     assert config.guard is not None
-    folder, hours = config.guard.folder, _between_twilights(config)
+    folder, hours = config.guard.folder, between_twilights(config)
     noon = config.site.site().night_span(NIGHT).end
 
     def body(processes: Processes) -> None:
         guard = processes.start("-m", "capture.guard", "--config", str(path), out=guards_words)
         service = processes.start("-m", "capture", "serve", "--config", str(path))
         with guarded_from_afar(folder, clock, Journal(clock)) as observed:
-            _observe(observed, hours, clock)
+            observe(observed, hours, clock)
         clock.sleep_until(noon)
         processes.end(service)
         processes.end(guard)
@@ -178,14 +179,15 @@ def _live_side_by_side(config: Config, path: Path, clock: SimulatedClock) -> Non
         clock.run(lambda: body(processes))
 
 
-def _between_twilights(config: Config) -> Window:
+def between_twilights(config: Config, night: date = NIGHT) -> Window:
+    """The hours of the observers."""
     site, flats = config.site.site(), config.rig[0].flats
-    dusk = site.twilight(NIGHT, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
-    dawn = site.twilight(NIGHT, Twilight.DAWN, flats.highest_sun_deg, flats.lowest_sun_deg)
+    dusk = site.twilight(night, Twilight.DUSK, flats.highest_sun_deg, flats.lowest_sun_deg)
+    dawn = site.twilight(night, Twilight.DAWN, flats.highest_sun_deg, flats.lowest_sun_deg)
     return Window(dusk.end, dawn.start)
 
 
-def _observe(guard: GuardClient, hours: Window, clock: Clock) -> None:
+def observe(guard: GuardClient, hours: Window, clock: Clock) -> None:
     """The observers of the night: they want the roof open from dusk to dawn, whenever it is safe."""
     clock.sleep_until(hours.start)
     while clock.now() < hours.end:

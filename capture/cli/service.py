@@ -21,6 +21,7 @@ from capture.night.farm import Farm
 from capture.night.scheduler import serve_nights, service_of
 from capture.notify import notify
 from capture.store.archive import Archive
+from capture.web.server import page_beside
 
 RigsOption = Annotated[
     list[str] | None, typer.Option("--rig", help="This rig; may be given several times. All if left out.")
@@ -38,7 +39,7 @@ def serve(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     def nights(farm: Farm) -> None:
         journal.listen(jsonl_listener(settings.storage.folder / "journal.jsonl"))
         service = service_of(farm, journal)
-        with Control(service, journal):
+        with Control(service, journal), page_beside(settings, farm.archive, journal):
             notify(READY=1)
             try:
                 serve_nights(farm, journal, service=service, beat=lambda: notify(WATCHDOG=1, STATUS=service))

@@ -11,6 +11,7 @@ A plain lock, Event or queue held across a wait would freeze time: use the clock
 """
 
 from capture.clock.base import Clock, Queue, QueueClosed, Signal, Worker
+from capture.clock.paced import Pace
 from capture.clock.served import ADDRESS_VARIABLE, ServedClock, clock_of_this_process
 from capture.clock.server import ClockServer, serve_clock
 from capture.clock.simulated import SimulatedClock
@@ -20,6 +21,7 @@ __all__ = [
     "ADDRESS_VARIABLE",
     "Clock",
     "ClockServer",
+    "Pace",
     "Queue",
     "QueueClosed",
     "ServedClock",

@@ -1,0 +1,73 @@
+"""The library: the coverage board, and masters with what they were made of, to look at and to fetch."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from capture.web import shown
+from capture.web.access import Right, require
+from capture.web.desk import Desk
+from capture.web.pages.night import picture_answer
+from capture.web.pictures import confined
+from capture.web.render import page
+
+router = APIRouter()
+MASTERS_A_PAGE = 60
+
+
+@router.get("/coverage")
+def coverage(request: Request, rig: str = "") -> HTMLResponse:
+    """Of every set what is held and needed, how old it is, and when more comes."""
+    require(request, Right.WATCH)
+    desk: Desk = request.app.state.desk
+    name = shown.rig_named(desk, rig)
+    rows = [row for row in shown.board(desk) if name in (None, row.rig)]
+    return page(request, "coverage.html", rows=rows, asked={"rig": rig})
+
+
+@router.get("/library")
+def masters(request: Request, rig: str = "", kind: str = "", before: int | None = None) -> HTMLResponse:
+    """Masters, the newest first."""
+    require(request, Right.LIBRARY)
+    desk: Desk = request.app.state.desk
+    browse = desk.archive.catalogue.browse
+    found = browse.masters(
+        rig=shown.rig_named(desk, rig), kind=shown.kind_named(kind), before=shown.id_of(before),
+        limit=MASTERS_A_PAGE,
+    )  # fmt: skip
+    asked, more = {"rig": rig, "kind": kind}, len(found) == MASTERS_A_PAGE
+    return page(
+        request, "library.html", masters=found, spoilt=browse.not_valid(found), asked=asked, more=more
+    )
+
+
+@router.get("/library/{number}")
+def master(request: Request, number: int) -> HTMLResponse:
+    """One master: its set, method, figures, and every frame that went into it."""
+    require(request, Right.LIBRARY)
+    desk: Desk = request.app.state.desk
+    row, spoilt = shown.master_of(desk, number)
+    return page(
+        request, "master.html", master=row, spoilt=spoilt, inputs=desk.archive.catalogue.browse.inputs(number)
+    )
+
+
+@router.get("/library/{number}/file")
+def master_file(request: Request, number: int) -> Response:
+    """The FITS file itself."""
+    require(request, Right.LIBRARY)
+    desk: Desk = request.app.state.desk
+    row, _ = shown.master_of(desk, number)
+    path = confined(desk.archive, row)
+    return FileResponse(
+        path, media_type="application/fits", filename=path.name, headers={"etag": f'"{row.sha256}"'}
+    )
+
+
+@router.get("/library/{number}/{size_px}.png")
+def master_picture(request: Request, number: int, size_px: int) -> Response:
+    """Its stretched picture."""
+    require(request, Right.LIBRARY)
+    desk: Desk = request.app.state.desk
+    return picture_answer(desk, shown.master_of(desk, number)[0], size_px)

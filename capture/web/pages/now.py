@@ -1,0 +1,70 @@
+"""What happens now, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.sse import format_sse_event
+
+from capture.web import words
+from capture.web.access import Right, require
+from capture.web.desk import Desk
+from capture.web.render import page, part
+from capture.web.shown import now_of
+
+router = APIRouter()
+
+
+@router.get("/")
+def now_page(request: Request) -> HTMLResponse:
+    """Every rig now; where only the library is open, that."""
+    caller = request.state.caller
+    if not caller.may(Right.WATCH) and caller.may(Right.LIBRARY):
+        return page(request, "welcome.html")
+    require(request, Right.WATCH)
+    return page(request, "now.html", **_now(request))
+
+
+@router.get("/now/part")
+def now_part(request: Request) -> HTMLResponse:
+    """The part of it that changes."""
+    require(request, Right.WATCH)
+    return page(request, "part_now.html", **_now(request))
+
+
+def _now(request: Request) -> dict[str, Any]:
+    desk: Desk = request.app.state.desk
+    now = now_of(desk)
+    newest = {rig: desk.archive.catalogue.browse.newest_frames(rig, 1) for rig in desk.rigs}
+    return {"now": now, "silence": words.silence(now.told), "newest": newest}
+
+
+@router.get("/log")
+def log_page(request: Request) -> HTMLResponse:
+    """The journal: what was, and what happens from now on."""
+    require(request, Right.LOG)
+    desk: Desk = request.app.state.desk
+    entries = [words.entry_data(entry) for entry in desk.archive.catalogue.browse.entries(200)]
+    return page(request, "log.html", entries=entries[::-1])
+
+
+@router.get("/log/stream")
+async def log_stream(request: Request, last_event_id: str = Header("")) -> StreamingResponse:
+    """Lines of the log as they happen, as events of HTML."""
+    require(request, Right.LOG)
+    desk: Desk = request.app.state.desk
+
+    async def events() -> AsyncIterator[bytes]:
+        yield format_sse_event(comment="the log from now on", retry=3000)
+        async for line in desk.log.follow(int(last_event_id) if last_event_id.isdigit() else None):
+            if line is None:
+                yield format_sse_event(comment="still here")
+            else:
+                number, entry = line
+                text = part("part_entry.html", entry=entry)
+                yield format_sse_event(data_str=" ".join(text.split()), event="entry", id=str(number))
+
+    return StreamingResponse(events(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
