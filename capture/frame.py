@@ -138,7 +138,10 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was true while the frame was taken: measured, never assumed. Times are UTC, None is unknown."""
+    """What was true while the frame was taken: measured, never assumed. Times are UTC, None is unknown.
+
+    Of a roof that moved meanwhile neither `roof_shut` nor `roof_open` is true.
+    """
 
     rig: str
     camera: str
@@ -159,6 +162,7 @@ class Facts:
     bayer_pattern: str | None = None
     bayer_offset_px: tuple[int, int] = (0, 0)
     downloaded_s: float | None = None
+    roof_open: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class Taking:
                 declination_deg=coordinates[1] if coordinates else None,
                 rotator_deg=self._optics.rotator_deg(),
                 roof_shut=None if RoofState.NONE in roofs else roofs == {RoofState.SHUT},
+                roof_open=None if RoofState.NONE in roofs else roofs == {RoofState.OPEN},
                 saturation_adu=facts.saturation_adu,
                 electrons_per_adu=facts.electrons_per_adu,
                 pixel_size_um=facts.pixel_size_um,

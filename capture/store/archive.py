@@ -24,7 +24,7 @@ from capture.store.catalogue import Catalogue, NewFrame
 from capture.store.original import Original, original_of
 from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow, RunRow
-from capture.store.run_cards import night_of, run_cards, run_of
+from capture.store.run_cards import night_of, request_of, run_cards, run_of
 
 CATALOGUE = "catalogue.sqlite"
 EVENTS = "events.jsonl"
@@ -78,15 +78,22 @@ class Archive:
         """Where the file of a frame or a master is."""
         return self.root / row.path
 
-    def save(self, frame: Frame, run: int | None, night: date, original: Original | None = None) -> FrameRow:
+    def save(
+        self,
+        frame: Frame,
+        run: int | None,
+        night: date,
+        original: Original | None = None,
+        request: int | None = None,
+    ) -> FrameRow:
         """Write the frame's file durably, then its row: from then on the frame counts.
 
-        `original` is the file of another program that it was made of.
+        `original` is the file of another program that it was made of; `request`, whose it was taken for.
 
         Raises StoreError when the file fails: nothing is left of it. Raises NotCatalogued when the row fails:
         the file stays, and gets its row by `pay_rows`, with the next frame, or by `reconcile`.
         """
-        cards = [*headers.frame_cards(frame, self.site), *run_cards(self._run(run), night)]
+        cards = [*headers.frame_cards(frame, self.site), *run_cards(self._run(run), night, request)]
         if original is not None:
             cards += original.cards()
         original_sha256 = None if original is None else original.sha256
@@ -98,7 +105,7 @@ class Archive:
             self._saving.add(name)
             try:
                 sha256 = fits_file.write(file, frame.pixels, cards)
-                return self._add(NewFrame(frame, run, night, name, sha256, original_sha256))
+                return self._add(NewFrame(frame, run, night, name, sha256, original_sha256, request))
             except fits_file.NameTaken:
                 continue  # Another process took the number.
             finally:
@@ -181,7 +188,8 @@ class Archive:
         )
         night = night_of(found.header) or self._night_of(file, frame)
         name = file.relative_to(self.root).as_posix()
-        return NewFrame(frame, run, night, name, found.sha256, original_of(found.header))
+        original, request = original_of(found.header), request_of(found.header)
+        return NewFrame(frame, run, night, name, found.sha256, original, request)
 
     def _run(self, number: int | None) -> RunRow | None:
         """A run by its number; None when the catalogue does not answer: that keeps no frame from the disk."""

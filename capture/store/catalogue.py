@@ -15,6 +15,7 @@ from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
 from capture.journal import Entry
 from capture.store import sets
+from capture.store.accounts import Accounts
 from capture.store.browse import Browse
 from capture.store.candidates import Candidates
 from capture.store.database import Database
@@ -23,9 +24,12 @@ from capture.store.leases import Leases
 from capture.store.ledger import Ledger
 from capture.store.lights import Lights
 from capture.store.needs import Holding, Missing, Need
+from capture.store.notices import Notices
 from capture.store.outbox import Outbox
 from capture.store.pauses import Pauses
+from capture.store.points import Points
 from capture.store.quarantine import Quarantine
+from capture.store.requests import Requests
 from capture.store.rows import (
     FrameRow,
     MasterRow,
@@ -54,7 +58,8 @@ from capture.store.told import Told
 class NewFrame:
     """A frame whose file is on disk already; `path` is relative to the archive's root.
 
-    `original` is the SHA-256 of the file of another program that it was made of.
+    `original` is the SHA-256 of the file of another program that it was made of; `request`, the number of the
+    request that it was taken for.
     """
 
     frame: Frame
@@ -63,6 +68,7 @@ class NewFrame:
     path: str
     sha256: str
     original: str | None = None
+    request: int | None = None
 
 
 class Catalogue:
@@ -71,6 +77,7 @@ class Catalogue:
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
     `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
     whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is.
+    `accounts`, `requests`, `points` and `notices` are what there is of members.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
@@ -88,6 +95,10 @@ class Catalogue:
         self.pauses = Pauses(self._database)
         self.candidates = Candidates(self._database)
         self.lights = Lights(self._database)
+        self.accounts = Accounts(self._database)
+        self.requests = Requests(self._database)
+        self.points = Points(self._database)
+        self.notices = Notices(self._database)
         self.browse = Browse(self._database, self.told)
 
     @property
@@ -357,8 +368,9 @@ def _row_of(session: Session, new: NewFrame) -> FrameTable:
     of_set = sets.set_of(session, frame.facts.rig, frame.spec)
     sets.add_to(of_set, frame.facts.started, good=frame.verdict.good)
     row = FrameTable(
-        run=new.run, set=of_set.id, night=new.night, path=new.path, sha256=new.sha256, **frame_values(frame)
-    )
+        run=new.run, set=of_set.id, night=new.night, path=new.path, sha256=new.sha256, request=new.request,
+        **frame_values(frame),
+    )  # fmt: skip
     session.add(row)
     session.flush()
     return row

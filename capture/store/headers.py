@@ -45,6 +45,7 @@ def frame_cards(frame: Frame, site: Site) -> list[Card]:
             *site_cards(site),
             ("SUNALT", round(facts.sun_altitude_deg, 4), "[deg] altitude of the Sun, unrefracted"),
             ("ROOFSHUT", facts.roof_shut, "the roof was shut throughout"),
+            ("ROOFOPEN", facts.roof_open, "the roof was open throughout"),
             *_verdict_cards(frame),
             ("SWCREATE", program(), "program that wrote this file"),
         ]
@@ -243,6 +244,7 @@ def _facts_of(header: fits.Header) -> Facts:
         declination_deg=header.get("DEC"),
         rotator_deg=header.get("ROTATANG"),
         roof_shut=header.get("ROOFSHUT"),
+        roof_open=header.get("ROOFOPEN"),
         saturation_adu=float(header["SATURATE"]),
         electrons_per_adu=header.get("EGAIN"),
         pixel_size_um=pixel,

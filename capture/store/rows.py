@@ -44,7 +44,7 @@ class RunRow:
 class FrameRow:
     """A frame without its pixels. `path` is relative to the archive's root; `shape` is (rows, columns).
 
-    `run` is None for a frame that was adopted from disk.
+    `run` is None for a frame that was adopted from disk; `request` is whose it was taken for.
     """
 
     id: int
@@ -59,6 +59,7 @@ class FrameRow:
     verdict: Verdict
     target_adu: float | None
     gates: dict[str, float] = field(default_factory=dict)
+    request: int | None = None
 
     @property
     def rig(self) -> str:
@@ -174,6 +175,7 @@ def frame_values(frame: Frame) -> dict[str, Any]:
         "declination_deg": facts.declination_deg,
         "actual_rotator_deg": facts.rotator_deg,
         "roof_shut": facts.roof_shut,
+        "roof_open": facts.roof_open,
         "saturation_adu": facts.saturation_adu,
         "electrons_per_adu": facts.electrons_per_adu,
         "sensor": {
@@ -210,6 +212,7 @@ def frame_view(row: FrameTable) -> FrameRow:
         declination_deg=row.declination_deg,
         rotator_deg=row.actual_rotator_deg,
         roof_shut=row.roof_shut,
+        roof_open=row.roof_open,
         saturation_adu=row.saturation_adu,
         electrons_per_adu=row.electrons_per_adu,
         pixel_size_um=None if pixel is None else (pixel[0], pixel[1]),
@@ -231,6 +234,7 @@ def frame_view(row: FrameTable) -> FrameRow:
         verdict=Verdict(tuple(row.reasons)),
         target_adu=row.target_adu,
         gates=dict(row.gates),
+        request=row.request,
     )
 
 

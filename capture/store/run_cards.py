@@ -21,13 +21,15 @@ class TakenBy:
     started: datetime
 
 
-def run_cards(run: RunRow | None, night: date) -> list[Card]:
-    """The cards; without a run, of the night alone."""
+def run_cards(run: RunRow | None, night: date, request: int | None = None) -> list[Card]:
+    """The cards; without a run, of the night alone, and of the request where it was taken for one."""
     cards: list[Card] = [("NIGHT", night.isoformat(), "evening of the night, local date")]
     if run is not None:
         started = run.started.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         cards.append(("SEQUENCE", ascii_text(run.sequence), "sequence that took the frame"))
         cards.append(("RUNBEG", started, "UTC start of its run"))
+    if request is not None:
+        cards.append(("REQUEST", request, "number of the request that it was taken for"))
     return cards
 
 
@@ -38,6 +40,12 @@ def run_of(header: fits.Header) -> TakenBy | None:
         return TakenBy(str(header["SEQUENCE"]), date.fromisoformat(str(header["NIGHT"])), started)
     except (KeyError, ValueError):
         return None
+
+
+def request_of(header: fits.Header) -> int | None:
+    """The number of the request that `run_cards` wrote."""
+    number = header.get("REQUEST")
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def night_of(header: fits.Header) -> date | None:

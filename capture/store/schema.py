@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0005"
+REVISION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,6 +110,8 @@ class FrameTable(SpecColumns, Base):
     declination_deg: Mapped[float | None]
     actual_rotator_deg: Mapped[float | None]
     roof_shut: Mapped[bool | None]
+    roof_open: Mapped[bool | None]
+    request: Mapped[int | None]
     saturation_adu: Mapped[float]
     electrons_per_adu: Mapped[float | None]
     sensor: Mapped[dict[str, Any]]
@@ -128,6 +130,7 @@ class FrameTable(SpecColumns, Base):
         Index("frames_of_a_rig", "rig", "taken"),
         Index("frames_of_a_night", "night", "rig"),
         Index("frames_of_a_run", "run"),
+        Index("frames_of_a_request", "request"),
         Index("frames_of_a_file", "sha256"),
     )
 

@@ -1,0 +1,87 @@
+"""Notices: what persons are to be told, and whether they were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from capture.store.database import Database
+from capture.store.member_tables import NoticeTable
+
+
+class NoticeState(StrEnum):
+    """`waiting` to be told, `told`, or `failed` for good."""
+
+    WAITING = "waiting"
+    TOLD = "told"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class NoticeRow:
+    """One notice for one account. `error`: why the last of `attempts` failed."""
+
+    id: int
+    account: str
+    event: str
+    made: datetime
+    title: str
+    body: str
+    state: NoticeState
+    attempts: int
+    error: str
+    told: datetime | None
+
+
+class Notices:
+    """Notices in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, account: str, event: str, title: str, body: str, made: datetime, key: str | None = None
+    ) -> bool:
+        """Queue a notice; with a `key` that was there before, none, and False."""
+        with self._database.write() as session:
+            if key is not None and session.scalars(select(NoticeTable).filter_by(key=key)).first():
+                return False
+            session.add(
+                NoticeTable(
+                    account=account, event=event, title=title, body=body, made=made, key=key,
+                    state=NoticeState.WAITING.value, attempts=0, error="",
+                )
+            )  # fmt: skip
+            return True
+
+    def of(self, account: str, state: NoticeState | None = None, limit: int = 100) -> list[NoticeRow]:
+        """An account's notices, the newest first."""
+        query = select(NoticeTable).filter_by(account=account).order_by(NoticeTable.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(NoticeTable.state == state.value)
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(query)]
+
+    def waiting(self) -> list[NoticeRow]:
+        """All that wait, in order."""
+        query = select(NoticeTable).filter_by(state=NoticeState.WAITING.value).order_by(NoticeTable.id)
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(query)]
+
+    def mark(
+        self, numbers: Collection[int], state: NoticeState, now: datetime | None, error: str = ""
+    ) -> None:
+        """Say what became of notices; an attempt that failed leaves them `waiting`, with the error."""
+        with self._database.write() as session:
+            for row in session.scalars(select(NoticeTable).where(NoticeTable.id.in_(numbers))):
+                row.state, row.told, row.error = state.value, now, error
+                row.attempts += 1
+
+
+def _view(row: NoticeTable) -> NoticeRow:
+    values = {f.name: getattr(row, f.name) for f in fields(NoticeRow)}
+    return NoticeRow(**(values | {"state": NoticeState(row.state)}))
