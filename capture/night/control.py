@@ -8,6 +8,9 @@ Who asks and why (`who`, `why`) is kept with what was asked. Answers are `{...}`
     stop, pause, resume {"rigs": [NAME]}    these rigs, all if none is named: {"paused": [NAME]}
     run {"rig", "sequence", "filters", "exposures_s", "count"}     {"told"}
     event {"rig", "kind", "filters", "at", "note"}                 {"recorded": [[NUMBER, TEXT]]}
+    order {"rig", "flats"}                  tonight's flats that come first, as `Ha, OIII x20`: {"told"}
+    set_aside {"rig", "kinds", "since"}     frames that count no longer: {"told"}
+    reset_guard                             somebody has looked at the roof's fault: {"told"}
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from capture.errors import NightcalError
 from capture.journal import Entry, Journal
 from capture.local_door import Answer, LocalDoor, Request
 from capture.night.hand_runs import HandRun
-from capture.night.happenings import record
+from capture.night.happenings import record, set_aside
+from capture.night.ordering import give_order
 from capture.night.service import Service
 
 # Who reads so much slower than things happen is let go.
@@ -82,6 +86,12 @@ class Control(LocalDoor):
                 return {"told": service.ask(str(request["rig"]), HandRun.of(request))}
             case "event":
                 return {"recorded": self._record(request, who)}
+            case "order":
+                return {"told": self._order(str(request["rig"]), str(request["flats"]), who, why)}
+            case "set_aside":
+                return {"told": self._set_aside(request, who, why)}
+            case "reset_guard":
+                return {"told": service.reset_guard(who, why)}
             case other:
                 raise ValueError(f"{other!r} is nothing to ask")
         status = service.status()
@@ -94,9 +104,28 @@ class Control(LocalDoor):
         )
         now = farm.clock.now()
         recorded = record(farm.archive, farm.config, rig, kind, filters, at, who, note, now)
+        for _, text in recorded:
+            self._tell(Entry(now, rig, "event", f"{text}; told by {who}" + (f": {note}" if note else "")))
         # What counts no more is due again: who waits looks anew.
         self._service.tick()
         return recorded
+
+    def _order(self, rig: str, flats: str, who: str, why: str) -> str:
+        farm = self._service.farm
+        now = farm.clock.now()
+        config = farm.config.rig_named(rig)
+        said = give_order(farm.archive, config, farm.site.night_of(now), flats, now, who, why)
+        self._tell(Entry(now, rig, "order", said))
+        self._service.tick()
+        return f"{rig}: {said}"
+
+    def _set_aside(self, request: Request, who: str, why: str) -> str:
+        farm = self._service.farm
+        rig, kinds, since = (str(request.get(key, "")) for key in ("rig", "kinds", "since"))
+        said = set_aside(farm.archive, farm.config, rig, kinds, since, who, why, farm.clock.now())
+        farm.journal.say(rig, "quarantine", said)
+        self._service.tick()
+        return f"{rig}: {said}"
 
     def _watch(self) -> Iterator[Mapping[str, Any]]:
         watcher: Queue[Entry | None] = Queue(_MOST_UNREAD)

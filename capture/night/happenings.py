@@ -1,4 +1,4 @@
-"""Recording what a hand did to a telescope: from the command, or through the service."""
+"""Recording what a person tells: what a hand did to a telescope, and which frames are worth nothing."""
 
 from __future__ import annotations
 
@@ -45,6 +45,39 @@ def record(
         archive.catalogue.add_entry(Entry(now, rig, "event", text, {"event": row.id, "kind": row.kind}))
         recorded.append((row.id, text))
     return recorded
+
+
+def set_aside(
+    archive: Archive,
+    settings: Config,
+    rig: str,
+    kinds_text: str,
+    since: str,
+    who: str,
+    why: str,
+    now: datetime,
+) -> str:
+    """Let a rig's good frames of these kinds, taken from `since` on, count no longer; return it in words.
+
+    `kinds_text`: names separated by commas; `since` as `at` of `record`. Raises BadInput, StoreError.
+    """
+    settings.rig_named(rig)
+    names = [name.strip().lower() for name in kinds_text.split(",") if name.strip()]
+    try:
+        kinds = [Kind(name) for name in names]
+    except ValueError:
+        kinds = []
+    if not kinds or Kind.LIGHT in kinds:
+        raise BadInput(f"{kinds_text!r} names no kinds to set aside; there are bias, dark, flat")
+    if not since.strip():
+        raise BadInput("say since when frames are to be set aside, as 2026-11-21T16:30")
+    if not why.strip():
+        raise BadInput("say why; it stands with every frame that is set aside")
+    start = _time(since, settings, now)
+    count = len(archive.catalogue.quarantine.set_aside(rig, kinds, start, now, who, why.strip()))
+    return (
+        f"{count} frames ({', '.join(kinds)}) since {start:%Y-%m-%d %H:%M} UTC are set aside by {who}: {why}"
+    )
 
 
 def sentence(row: EventRow) -> str:

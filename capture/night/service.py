@@ -10,6 +10,8 @@ from typing import Any
 from capture.clock import Worker
 from capture.errors import BadInput, ClockError
 from capture.guard.door import told
+from capture.guard.guard import Guard
+from capture.guard.remote import Doorbell
 from capture.journal import Entry, Journal
 from capture.night.farm import Farm
 from capture.night.hand_runs import HandRun, next_twilight
@@ -103,6 +105,23 @@ class Service:
         reason = f"stopped by {who}" + (f": {why}" if why else "")
         self._journal.say("nightcal", "stop", reason)
         self.farm.stop(reason)
+
+    def reset_guard(self, who: str, why: str) -> str:
+        """Forget the roof's fault, after somebody has looked at the roof. Raises BadInput, GuardAway."""
+        guard, fault = self.farm.guard, self.farm.guard.report().fault
+        if fault is None:
+            raise BadInput("the roof has no fault")
+        if isinstance(guard, Guard):
+            guard.reset(who)
+        elif self.farm.config.guard is not None:
+            bell = Doorbell(self.farm.config.guard.folder)
+            try:
+                bell.ask("reset", who=who)
+            finally:
+                bell.close()
+        said = f"the roof's fault is reset by {who}" + (f": {why}" if why else "")
+        self._journal.say("roof", "reset", f"{said}. It was: {fault}")
+        return said
 
     def ask(self, rig: str, run: HandRun) -> str:
         """Queue a run by hand, and tell in words what comes of it. Raises BadInput, StoreError."""

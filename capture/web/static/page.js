@@ -90,5 +90,6 @@ for (const [name, key] of [["htmx:sseOpen", "on"], ["htmx:sseError", "off"]])
     if (word) word.textContent = word.dataset[key];
   });
 
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 sync();
 setInterval(tick, 500);
