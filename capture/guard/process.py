@@ -30,7 +30,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def main(arguments: list[str] | None = None) -> int:
     """Guard until SIGTERM or Ctrl-C, then shut the roof where it is ours.
 
-    Exit status: 2 for a config that is not whole, 3 when a device that it needs does not connect.
+    Exit status: 2 for a config that is not whole. No device keeps it from starting.
     """
     parser = argparse.ArgumentParser(prog="nightcal guard", description="Guard the roof of one site.")
     parser.add_argument(
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 def guard_roof(config: GuardsConfig, clock: Clock, printer: Callable[[Entry], None]) -> None:
     """Guard the roof of `config`, which has `[roof]` and `[guard]`, until a signal. On the main thread.
 
-    Raises DeviceError when the roof or a safety device cannot be connected, BadInput when another guards it.
+    Raises BadInput when another guards it.
     """
     roof, section = config.roof, config.guard
     assert roof is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 from capture.alpaca.devices import Dome, ObservingConditions, SafetyMonitor, Telescope
 from capture.clock import Clock
 from capture.config import DeviceAddress, RoofConfig, Timeouts, TimeoutsConfig
-from capture.errors import DeviceError
+from capture.guard.connecting import Connecting
 from capture.guard.guard import Guard
 from capture.guard.latch import Latch
 from capture.guard.orders import prompt
@@ -17,7 +17,6 @@ from capture.guard.safety import Safety
 from capture.journal import Journal
 
 _RANK = 10
-_MOUNT_CONNECTS_S = 30.0
 
 
 @contextmanager
@@ -31,31 +30,33 @@ def guarding(
 ) -> Iterator[Guard]:
     """Connect and guard; at the end stop, the roof shut where it is ours. Within a worker.
 
-    `mounts`: those under the roof, by rig name; one that cannot be reached does not keep the guard from
-    working. `folder`: where a fault is kept over a restart. Raises DeviceError when the roof, a safety
-    monitor or the weather station cannot be connected.
+    No device keeps the guard from working by not being there: a safety device that is away is danger, a roof
+    in an unknown state, a mount not parked. `mounts`: those under the roof, by rig name. `folder`: where a
+    fault is kept over a restart.
     """
 
-    def promptly(address: DeviceAddress) -> tuple[DeviceAddress, Timeouts]:
-        return address, prompt(timeouts.of(address))
+    def promptly(address: DeviceAddress) -> tuple[DeviceAddress, Timeouts, Clock]:
+        return address, prompt(timeouts.of(address)), clock
 
     with ExitStack() as stack:
         dome = Dome(*promptly(config.dome))
         monitors = [SafetyMonitor(*promptly(address)) for address in config.safety_monitors]
         station = config.observing_conditions
         weather = ObservingConditions(*promptly(station)) if station else None
-        for device in (dome, *monitors, *([weather] if weather else [])):
-            stack.callback(device.close)
-            device.open(clock)
         telescopes = {rig: Telescope(*promptly(address)) for rig, address in mounts.items()}
+        for device in (dome, *monitors, *([weather] if weather else []), *telescopes.values()):
+            stack.callback(device.close)
+        connecting = Connecting(clock, journal)
+        stack.callback(connecting.close)
+        ours = config.mode == "operate"
+        then = "mounts are parked, and it is told to close" if ours else "mounts are parked"
+        connecting.begin(dome, "the roof", f"until then nobody knows where it is: {then}")
+        then = "mounts are parked" + (", the roof is closed and stays shut" if ours else "")
+        for device in (*monitors, *([weather] if weather else [])):
+            connecting.begin(device, device.line.device, f"until then that is danger: {then}")
         for rig, telescope in telescopes.items():
-            stack.callback(telescope.close)
-            try:
-                telescope.open(clock, _MOUNT_CONNECTS_S)
-            except DeviceError as error:
-                journal.say(
-                    "roof", "alarm", f"the mount of {rig} does not connect; the guard does without: {error}"
-                )
+            connecting.begin(telescope, f"the mount of {rig}", "until then it counts as not parked")
+        connecting.await_first_tries()
         guard = Guard(
             config, dome, Safety(monitors, weather, clock), telescopes, clock, journal, Latch(folder)
         )

@@ -62,10 +62,9 @@ def table_of(call: Call) -> dict[str, Outcome]:
     return {kind: EXCEPTIONS.get((call.member, kind), outcome) for kind, outcome in table.items()}
 
 
-# In an evening's work: T1 gets all its frames, is given up with the reason, gives way to the guard, or, where
-# a device of the roof's fails from the start, the evening does not begin.
-GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN = "given up", "interrupted", "does not begin"
-ANY = frozenset({SURVIVES, GIVEN_UP, INTERRUPTED, DOES_NOT_BEGIN})
+# In an evening's work: T1 gets all its frames, is given up with the reason, or gives way to the guard.
+GIVEN_UP, INTERRUPTED = "given up", "interrupted"
+ANY = frozenset({SURVIVES, GIVEN_UP, INTERRUPTED})
 # Per critical call: what all kinds lead to, and the kinds that lead to something else.
 _EVENINGS: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {
     ("camera", "GET", "connected"): (GIVEN_UP, {"stuck": SURVIVES}),

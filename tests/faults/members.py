@@ -35,8 +35,8 @@ KINDS: dict[str, Any] = {
 _READ = {
     "camera": """
         BayerOffsetX BayerOffsetY BinX CCDTemperature CameraState CameraXSize CameraYSize CanAbortExposure
-        CanSetCCDTemperature Connected Connecting ElectronsPerADU ExposureMax ExposureMin ExposureResolution
-        FullWellCapacity Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion
+        CanSetCCDTemperature Connected Connecting CoolerPower ElectronsPerADU ExposureMax ExposureMin
+        ExposureResolution FullWellCapacity Gain GainMax GainMin Gains HasShutter ImageReady InterfaceVersion
         LastExposureDuration LastExposureStartTime MaxADU MaxBinX Name NumX NumY Offset OffsetMax
         OffsetMin Offsets PixelSizeX PixelSizeY ReadoutMode ReadoutModes SensorType StartX StartY
     """,

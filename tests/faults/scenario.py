@@ -19,7 +19,7 @@ from capture.rig.rig import Rig
 from simulators import Fault, Observatory, demo_settings, serve
 from simulators.device import Command
 from tests.conftest import DUSK, TWO_RIGS
-from tests.faults.expected import DOES_NOT_BEGIN, GIVEN_UP, INTERRUPTED, SURVIVES
+from tests.faults.expected import GIVEN_UP, INTERRUPTED, SURVIVES
 
 WINDOW = timedelta(minutes=12)
 MENDED_AFTER_S = 420.0
@@ -73,14 +73,9 @@ def _live(
     journal.listen(evening.entries.append)
     begun = clock.monotonic()
     with ExitStack() as stack:
-        try:
-            mounts = {rig.name: rig.telescope for rig in config.rig if rig.telescope}
-            assert config.roof is not None
-            guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
-        except DeviceError as error:
-            evening.outcome, evening.error, evening.took_s = DOES_NOT_BEGIN, error, clock.monotonic() - begun
-            evening.struck = observatory.faults.struck(fault) if fault else 0
-            return
+        mounts = {rig.name: rig.telescope for rig in config.rig if rig.telescope}
+        assert config.roof is not None
+        guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
         rigs = [Rig(rig, config.site.site(), guard, clock, journal) for rig in config.rig]
         for rig in rigs:
             stack.callback(rig.disconnect)
