@@ -165,13 +165,14 @@ def add_masters(connection: Connection) -> None:
     masters = (
         select(
             grouped.c.rig, grouped.c.camera, grouped.c.master_path, literal("0" * 64), literal("clip"),
-            func.count(), newest, newest, oldest, figures, *key,
+            func.count(), newest, newest, oldest, figures, *(literal(n) for n in (1, 1, 0, 0)), *key,
         )
         .group_by(grouped.c.rig, grouped.c.camera, grouped.c.master_path, *spec)
         .having(func.count() == PER_MASTER)
     )  # fmt: skip
     names = ["rig", "camera", "path", "sha256", "method", "count", "built", "newest_input", "oldest_input",
-             "figures", *(column.name for column in spec)]  # fmt: skip
+             "figures", "height_px", "width_px", "origin_x_px", "origin_y_px",
+             *(column.name for column in spec)]  # fmt: skip
     connection.execute(insert(MasterTable).from_select(names, masters))
     inputs = select(MasterTable.id, grouped.c.id, grouped.c.sha256).join(
         grouped, grouped.c.master_path == MasterTable.path

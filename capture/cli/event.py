@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -45,7 +46,7 @@ def event(
     archive = Archive.of(settings, clock)
     try:
         if forget:
-            _forget(archive, rig, forget)
+            _forget(archive, rig, forget, clock.now(), note)
         elif kind:
             now = clock.now()
             _tell(rig, record(archive, settings, rig, kind, filters, at, who(), note, now))
@@ -60,12 +61,12 @@ def _tell(rig: str, recorded: Iterable[tuple[int, str]]) -> None:
         console.print(f"{text}. Told by mistake? nightcal event {rig} --forget {number}", markup=False)
 
 
-def _forget(archive: Archive, rig: str, number: int) -> None:
+def _forget(archive: Archive, rig: str, number: int, now: datetime, why: str) -> None:
     mine = {row.id for row in archive.catalogue.told.events(rig=rig)}
     if number not in mine:
         numbers = ", ".join(map(str, sorted(mine))) or "none"
         raise BadInput(f"{rig} has no event {number}; it has {numbers}")
-    row = archive.catalogue.told.forget_event(number)
+    row = archive.catalogue.told.forget_event(number, now, who(), why)
     if row is not None:
         console.print(f"forgotten, and frames from before it count again: {sentence(row)}", markup=False)
 

@@ -178,6 +178,8 @@ def _take_master(archive: Archive, rig: str, foreign: Foreign, original: Origina
             figures=figures,
             inputs=(),
             original=original.sha256,
+            shape=(pixels.shape[0], pixels.shape[1]),
+            origin_px=foreign.origin_px,
         )
     )
     return path

@@ -153,8 +153,8 @@ def misfits(
         against.append(f"it has {columns} x {rows} pixels, not {light.shape[1]} x {light.shape[0]}")
     elif master.shape is not None and master.origin_px != light.origin_px:
         against.append(f"its part of the sensor begins at {master.origin_px}, not {light.origin_px}")
-    if master.set_aside:
-        against.append("frames of it were set aside")
+    if master.withdrawn is not None:
+        against.append(f"it was withdrawn on {master.withdrawn.when:%Y-%m-%d} ({master.withdrawn.why})")
     changed = [event for event in events if event.concerns(master.rig, theirs)]
     for event in changed:
         if (event.time <= light.taken) != (event.time <= master.oldest_input) or (
@@ -251,7 +251,10 @@ def _lacking(
 
 def _remedy(rig: str, spec: FrameSpec) -> str:
     if spec.kind is Kind.FLAT:
-        return f'nightcal plan {rig} --tonight "{spec.filter or ""}"'
+        ordered = f'nightcal plan {rig} --tonight "{spec.filter or ""}"'
+        return f"the operators' {ordered} takes it in the next twilight"
     if spec.kind is Kind.DARK:
-        return f"nightcal run darks {rig} --exposures {spec.exposure_s:g}"
-    return f"nightcal run bias {rig}"
+        return (
+            f"nightcal run darks {rig} --exposures {spec.exposure_s:g} takes it, and members may ask for it"
+        )
+    return f"nightcal run bias {rig} takes it, and members may ask for it"

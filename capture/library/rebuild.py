@@ -63,6 +63,8 @@ def adopt_masters(archive: Archive, progress: Callable[[int, int], None] | None 
             masters.append(file)
         if progress is not None:
             progress(done, len(files))
+    if masters:
+        archive.catalogue.withdrawals.recall()
     return masters
 
 
@@ -150,6 +152,8 @@ def _adopt_master(archive: Archive, file: Path) -> MasterRow | None:
             figures={f: float(header[keyword]) for f, (keyword, _) in FIGURES.items() if keyword in header},
             inputs=tuple((inputs[sha256], sha256) for sha256 in hashes if sha256 in inputs),
             original=original_of(header),
+            shape=(found.pixels.shape[0], found.pixels.shape[1]),
+            origin_px=(int(header.get("XORGSUBF", 0)), int(header.get("YORGSUBF", 0))),
         )
     except (KeyError, ValueError, TypeError):
         # Whole, and none of ours: somebody's own file in our folder stays as it is.

@@ -25,7 +25,7 @@ def give_order(
     Raises BadInput, StoreError.
     """
     flats = parse_order(text, known_filters(rig, archive.catalogue))
-    archive.catalogue.told.set_order(rig.name, night, flats, now, who)
+    archive.catalogue.told.set_order(rig.name, night, flats, now, who, why)
     said = f"ordered for {night}: {', '.join(map(str, flats))}" if flats else f"no order for {night} any more"
     said += f" by {who}" + (f": {why}" if why else "")
     archive.catalogue.add_entry(Entry(now, rig.name, "order", said))

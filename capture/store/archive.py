@@ -21,6 +21,7 @@ from capture.journal import Entry
 from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
+from capture.store.changes import CHANGES
 from capture.store.original import Original, original_of
 from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow, RunRow
@@ -54,7 +55,9 @@ class Archive:
         self.site = site
         self.clock = clock
         self._probe()
-        self.catalogue = Catalogue(database or folder / CATALOGUE, ledger=folder / EVENTS)
+        self.catalogue = Catalogue(
+            database or folder / CATALOGUE, ledger=folder / EVENTS, changes=folder / CHANGES
+        )
         self.catalogue.quarantine.keep_in(QuarantineFile(folder))
         self._naming = threading.Lock()
         self._last_numbers: dict[tuple[Path, str], int] = {}
@@ -150,7 +153,7 @@ class Archive:
             if fits_file.is_abandoned(leftover):
                 leftover.unlink(missing_ok=True)
         self.pay_rows()
-        self.catalogue.told.restore()
+        self._restore()
         # The files are listed before the rows are: a frame saved meanwhile has its row by then.
         found = sorted(raw.rglob("*.fits"))
         saving = set(self._saving)
@@ -166,6 +169,15 @@ class Archive:
         if told := self.catalogue.quarantine.recall():
             self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
         return adopted
+
+    def _restore(self) -> None:
+        """Tell the catalogue what only the files beside it know of what people said."""
+        self.catalogue.told.restore()
+        told = self.catalogue.changes.restore()
+        self.catalogue.told.restore_orders(told)
+        for pause in self.catalogue.pauses.restore(told):
+            text = f"{pause}; the catalogue that knew it was lost"
+            self.catalogue.add_entry(Entry(self.clock.now(), pause.rig, "alarm", text))
 
     def set_aside(self, file: Path, why: StoreError) -> None:
         """Keep a damaged file as `*.damaged`, where nobody takes it for whole, and say so in the entries."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import noload
 
 from capture.frame import Kind
@@ -14,7 +14,7 @@ from capture.journal import Entry
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.rows import FrameRow, MasterRow, entry_view, frame_view, master_view
-from capture.store.schema import EntryTable, FrameTable, MasterInputTable, MasterTable, QuarantineTable
+from capture.store.schema import EntryTable, FrameTable, MasterInputTable, MasterTable
 from capture.store.told import Told
 
 
@@ -111,16 +111,10 @@ class Browse:
     def not_valid(self, masters: Sequence[MasterRow]) -> dict[int, str]:
         """Of these masters by id, why each is worth nothing any more; what is sound is left out."""
         events = self._told.events()
-        spoilt = (
-            select(MasterInputTable.master, func.count())
-            .join(QuarantineTable, QuarantineTable.frame == MasterInputTable.frame)
-            .where(MasterInputTable.master.in_([master.id for master in masters]))
-            .group_by(MasterInputTable.master)
-        )
-        with self._database.read() as session:
-            why = {number: f"{count} of its frames were set aside since" for number, count in
-                   session.execute(spoilt)}  # fmt: skip
+        why = {}
         for master in masters:
+            if (gone := master.withdrawn) is not None:
+                why[master.id] = f"withdrawn on {gone.when:%Y-%m-%d} by {gone.who}: {gone.why}"
             start = valid_from(events, master.rig, master.spec)
             if start is not None and master.oldest_input < start:
                 why.setdefault(master.id, f"an event of {start:%Y-%m-%d %H:%M} UTC made it worthless")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy import func, select
+from sqlalchemy.orm import lazyload
 
 from capture.frame import FrameSpec, Kind
 from capture.store.database import Database
-from capture.store.rows import spec_view
-from capture.store.schema import FrameTable, MasterInputTable, MasterTable, QuarantineTable
+from capture.store.rows import Withdrawn, spec_view, withdrawn_view
+from capture.store.schema import MasterTable
 
 # Of one set there are a few within any age; more are only read to say what comes nearest.
 _MOST = 200
@@ -32,7 +32,7 @@ class Candidate:
     oldest_input: datetime
     newest_input: datetime
     flat_mean_adu: float | None = None
-    set_aside: bool = False
+    withdrawn: Withdrawn | None = None
     shape: tuple[int, int] | None = None
     origin_px: tuple[int, int] = (0, 0)
 
@@ -71,7 +71,7 @@ class Candidates:
             query = query.where(MasterTable.newest_input >= taken[0], MasterTable.oldest_input <= taken[1])
         query = query.order_by(MasterTable.built.desc(), MasterTable.id.desc()).limit(_MOST)
         with self._database.read() as session:
-            return _views(session, session.scalars(query.options(lazyload(MasterTable.inputs))).all())
+            return [_view(row) for row in session.scalars(query.options(lazyload(MasterTable.inputs)))]
 
     def newest(self) -> int:
         """A number that grows with every new master."""
@@ -85,53 +85,20 @@ class Candidates:
             return sorted(session.scalars(query))
 
 
-def _views(session: Session, rows: Sequence[MasterTable]) -> list[Candidate]:
-    numbers = [row.id for row in rows]
-    aside = set(
-        session.scalars(
-            select(MasterInputTable.master)
-            .join(QuarantineTable, QuarantineTable.frame == MasterInputTable.frame)
-            .where(MasterInputTable.master.in_(numbers))
-        )
+def _view(row: MasterTable) -> Candidate:
+    shape = None if row.height_px is None or row.width_px is None else (row.height_px, row.width_px)
+    return Candidate(
+        id=row.id,
+        rig=row.rig,
+        camera=row.camera,
+        spec=spec_view(row),
+        path=row.path,
+        sha256=row.sha256,
+        built=row.built,
+        oldest_input=row.oldest_input,
+        newest_input=row.newest_input,
+        flat_mean_adu=row.figures.get("flat_mean_adu"),
+        withdrawn=withdrawn_view(row),
+        shape=shape,
+        origin_px=(row.origin_x_px or 0, row.origin_y_px or 0),
     )
-    sizes = _sizes(session, numbers)
-    return [
-        Candidate(
-            id=row.id,
-            rig=row.rig,
-            camera=row.camera,
-            spec=spec_view(row),
-            path=row.path,
-            sha256=row.sha256,
-            built=row.built,
-            oldest_input=row.oldest_input,
-            newest_input=row.newest_input,
-            flat_mean_adu=row.figures.get("flat_mean_adu"),
-            set_aside=row.id in aside,
-            shape=sizes[row.id][0] if row.id in sizes else None,
-            origin_px=sizes[row.id][1] if row.id in sizes else (0, 0),
-        )
-        for row in rows
-    ]
-
-
-def _sizes(session: Session, masters: Sequence[int]) -> dict[int, tuple[tuple[int, int], tuple[int, int]]]:
-    """Shape and origin of masters, by id: those of any frame that they are made of."""
-    query = select(
-        MasterInputTable.master, FrameTable.height_px, FrameTable.width_px, FrameTable.sensor
-    ).join(FrameTable, FrameTable.id == MasterInputTable.frame)
-    query = query.where(_first_of_each(masters))
-    return {
-        master: ((height, width), (sensor["subframe_origin_px"][0], sensor["subframe_origin_px"][1]))
-        for master, height, width, sensor in session.execute(query)
-    }
-
-
-def _first_of_each(masters: Sequence[int]) -> ColumnElement[bool]:
-    other = MasterInputTable.__table__.alias()
-    earlier = (
-        select(other.c.frame)
-        .where(other.c.master == MasterInputTable.master, other.c.frame < MasterInputTable.frame)
-        .exists()
-    )
-    return MasterInputTable.master.in_(masters) & ~earlier

@@ -18,6 +18,7 @@ from capture.store import sets
 from capture.store.accounts import Accounts
 from capture.store.browse import Browse
 from capture.store.candidates import Candidates
+from capture.store.changes import Changes
 from capture.store.database import Database
 from capture.store.events import valid_from
 from capture.store.leases import Leases
@@ -52,6 +53,7 @@ from capture.store.schema import (
 )
 from capture.store.sets import SetRow
 from capture.store.told import Told
+from capture.store.withdrawals import Withdrawals, withdraw_if_spoilt
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,32 @@ class Catalogue:
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
     `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
-    whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is.
+    whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is; `changes`, the
+    log of who changed what and why; `withdrawals`, masters that are worth nothing any more.
     `accounts`, `requests`, `points` and `notices` are what there is of members.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
     """
 
-    def __init__(self, place: Path | str, busy_timeout_s: float = 30.0, ledger: Path | None = None) -> None:
+    def __init__(
+        self,
+        place: Path | str,
+        busy_timeout_s: float = 30.0,
+        ledger: Path | None = None,
+        changes: Path | None = None,
+    ) -> None:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs.
 
-        What operators tell is kept in the file `ledger` too, where one is named.
+        Events are kept in the file `ledger` too, and the log of changes in `changes`, where they are named.
         """
         self._database = Database(place, busy_timeout_s)
-        self.told = Told(self._database, None if ledger is None else Ledger(ledger))
+        self.changes = Changes(self._database, None if changes is None else Ledger(changes))
+        self.told = Told(self._database, self.changes, None if ledger is None else Ledger(ledger))
         self.outbox = Outbox(self._database)
-        self.quarantine = Quarantine(self._database)
+        self.withdrawals = Withdrawals(self._database, self.changes)
+        self.quarantine = Quarantine(self._database, self.changes)
         self.leases = Leases(self._database)
-        self.pauses = Pauses(self._database)
+        self.pauses = Pauses(self._database, self.changes)
         self.candidates = Candidates(self._database)
         self.lights = Lights(self._database)
         self.accounts = Accounts(self._database)
@@ -285,6 +296,8 @@ class Catalogue:
                 oldest_input=min(frame.taken for frame in inputs),
                 figures=dict(figures),
                 inputs=tuple((frame.id, frame.sha256) for frame in inputs),
+                shape=inputs[-1].shape,
+                origin_px=inputs[-1].facts.subframe_origin_px,
             )
         )
 
@@ -296,6 +309,7 @@ class Catalogue:
                 row = MasterTable(**master_values(new))
                 session.add(row)
                 session.flush()
+                withdraw_if_spoilt(session, row)
             _note_original(session, new.original, new.path)
             return master_view(row)
 
@@ -309,25 +323,21 @@ class Catalogue:
     ) -> list[MasterRow]:
         """Masters, the newest built first; `spec` asks for those of that spec's set.
 
-        `valid` leaves out those with frames from before an event that concerns them, or set aside since.
+        `valid` leaves out those that were withdrawn, or have frames from before an event that concerns them.
         """
         query = select(MasterTable).order_by(MasterTable.built.desc(), MasterTable.id.desc())
         if rig is not None:
             query = query.where(MasterTable.rig == rig)
         if spec is not None:
             query = query.where(*sets.conditions(MasterTable, spec))
+        if valid:
+            query = query.where(MasterTable.withdrawn.is_(None))
         with self._database.read() as session:
             found = [master_view(row) for row in session.scalars(query)]
         if not valid:
             return found
         events = self.told.events(rig=rig)
-        aside = {one.frame for one in self.quarantine.all()}
-        return [
-            row
-            for row in found
-            if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))
-            and aside.isdisjoint(row.inputs)
-        ]
+        return [row for row in found if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))]
 
     def add_entry(self, *entries: Entry) -> None:
         """Keep entries of the journal; many at once cost one commit."""

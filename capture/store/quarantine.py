@@ -10,10 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from capture.frame import Kind
+from capture.store.changes import Change, Changes, What
 from capture.store.database import Database
 from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Spoilt
+from capture.store.rows import Withdrawn
 from capture.store.schema import FrameTable, QuarantineTable
 from capture.store.sets import count_again
+from capture.store.withdrawals import made_of, withdraw
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ class Quarantine:
     Its methods raise StoreError as the Catalogue's do.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
+        self._changes = changes
         self._file: QuarantineFile | None = None
 
     def keep_in(self, file: QuarantineFile) -> None:
@@ -45,7 +49,7 @@ class Quarantine:
     ) -> list[int]:
         """Let a rig's good frames of these kinds, taken since then, count no longer; return their ids.
 
-        The file has them before the database does.
+        Masters that have one of them are withdrawn. The file has them before the database does.
         """
         query = select(FrameTable).where(
             FrameTable.rig == rig,
@@ -58,6 +62,11 @@ class Quarantine:
             if self._file is not None and frames:
                 self._file.add([Spoilt(frame.path, frame.sha256, when, who, why) for frame in frames])
             _spoil(session, [(frame, when, who, why) for frame in frames])
+            if frames:
+                text = f"{len(frames)} frames are set aside, taken since {since:%Y-%m-%d %H:%M} UTC"
+                self._changes.note(session, Change(when, rig, What.QUARANTINE, who, why, text))
+            spoilt = made_of(session, (frame.id for frame in frames))
+            withdraw(session, self._changes, spoilt, Withdrawn(when, who, why))
             return [frame.id for frame in frames]
 
     def recall(self) -> str:
@@ -73,6 +82,8 @@ class Quarantine:
                     known.add(frame.id)
                     again.append((frame, one.time, one.who, one.why))
             _spoil(session, again)
+            for frame, when, who, why in again:
+                withdraw(session, self._changes, made_of(session, [frame.id]), Withdrawn(when, who, why))
         words = [f"{len(again)} frames are set aside again, as {QUARANTINE} tells"] if again else []
         words += [f"{unreadable} lines of {QUARANTINE} cannot be read; mend them"] if unreadable else []
         return "; ".join(words)

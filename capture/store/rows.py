@@ -80,8 +80,20 @@ class FrameRow:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """That a master is worth nothing any more: since when, by whom, and why."""
+
+    when: datetime
+    who: str
+    why: str
+
+
+@dataclass(frozen=True)
 class MasterRow:
-    """A master. `spec` is its set key; `inputs` are ids of frames; `figures` are described in masters.py."""
+    """A master. `spec` is its set key; `inputs` are ids of frames; `figures` are described in masters.py.
+
+    `withdrawn`: when a frame of it was set aside since, or somebody took it back.
+    """
 
     id: int
     rig: str
@@ -96,6 +108,7 @@ class MasterRow:
     oldest_input: datetime
     figures: dict[str, float] = field(default_factory=dict)
     inputs: tuple[int, ...] = ()
+    withdrawn: Withdrawn | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ class NewMaster:
 
     `inputs` are the ids of the frames that it was made of and their files' SHA-256 then: all that are known,
     which may be fewer than `count`. `original` is the SHA-256 of the file of another program that became it.
+    `shape` is (rows, columns); `origin_px` its first column and row of the sensor.
     """
 
     rig: str
@@ -119,6 +133,8 @@ class NewMaster:
     figures: dict[str, float]
     inputs: tuple[tuple[int, str], ...]
     original: str | None = None
+    shape: tuple[int, int] | None = None
+    origin_px: tuple[int, int] = (0, 0)
 
 
 @cache
@@ -243,8 +259,11 @@ def master_values(new: NewMaster) -> dict[str, Any]:
     values = {
         f.name: getattr(new, f.name)
         for f in fields(NewMaster)
-        if f.name not in ("spec", "inputs", "original")
+        if f.name not in ("spec", "inputs", "original", "shape", "origin_px")
     }
+    if new.shape is not None:
+        values |= {"height_px": new.shape[0], "width_px": new.shape[1]}
+        values |= {"origin_x_px": new.origin_px[0], "origin_y_px": new.origin_px[1]}
     inputs = [MasterInputTable(frame=frame, sha256=sha256) for frame, sha256 in new.inputs]
     return values | spec_values(new.spec) | {"inputs": inputs}
 
@@ -265,7 +284,15 @@ def master_view(row: MasterTable) -> MasterRow:
         oldest_input=row.oldest_input,
         figures=dict(row.figures),
         inputs=tuple(part.frame for part in row.inputs),
+        withdrawn=withdrawn_view(row),
     )
+
+
+def withdrawn_view(row: MasterTable) -> Withdrawn | None:
+    """When, by whom and why a master was withdrawn; None when it was not."""
+    if row.withdrawn is None:
+        return None
+    return Withdrawn(row.withdrawn, row.withdrawn_by or "", row.withdrawn_why or "")
 
 
 def entry_view(row: EntryTable) -> Entry:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0006"
+REVISION = "0007"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -150,8 +150,19 @@ class MasterTable(SpecColumns, Base):
     newest_input: Mapped[datetime]
     oldest_input: Mapped[datetime]
     figures: Mapped[dict[str, Any]]
+    height_px: Mapped[int | None]
+    width_px: Mapped[int | None]
+    origin_x_px: Mapped[int | None]
+    origin_y_px: Mapped[int | None]
+    withdrawn: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_why: Mapped[str | None]
     inputs: Mapped[list[MasterInputTable]] = relationship(lazy="selectin", order_by="MasterInputTable.frame")
-    __table_args__ = (Index("masters_of_a_kind", "rig", "kind", "built"),)
+    __table_args__ = (
+        Index("masters_of_a_kind", "rig", "kind", "built"),
+        Index("masters_of_a_file", "sha256"),
+        Index("masters_withdrawn", "withdrawn"),
+    )
 
 
 class MasterInputTable(Base):
@@ -210,6 +221,31 @@ class QuarantineTable(Base):
     why: Mapped[str]
 
 
+class ChangeTable(Base):
+    """A change of state that somebody made: who, when and why."""
+
+    __tablename__ = "changes"
+    __table_args__ = (Index("changes_by_time", "time"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[datetime]
+    rig: Mapped[str]
+    what: Mapped[str] = mapped_column(String(12))
+    who: Mapped[str]
+    why: Mapped[str]
+    text: Mapped[str]
+
+
+class DeletionTable(Base):
+    """A file of the archive that was deleted on purpose; its frame's or light's row stays."""
+
+    __tablename__ = "deletions"
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    time: Mapped[datetime]
+    who: Mapped[str]
+    why: Mapped[str]
+
+
 class ImportTable(Base):
     """A file of another program by its SHA-256, and the file of ours that it became."""
 
@@ -245,6 +281,15 @@ class LightTable(SpecColumns, Base):
     reason: Mapped[str]
     calibrated: Mapped[str | None]
     calibrated_sha256: Mapped[str | None] = mapped_column(String(64))
+
+
+class LightMasterTable(Base):
+    """Which master, by its file's SHA-256, calibrated a light."""
+
+    __tablename__ = "light_masters"
+    __table_args__ = (Index("lights_of_a_master", "sha256"),)
+    light: Mapped[int] = mapped_column(ForeignKey("lights.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class DeliveryTable(Base):

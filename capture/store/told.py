@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from capture.store.changes import Change, Changes, What, newest_by
 from capture.store.database import Database
 from capture.store.events import EventKind, EventRow
 from capture.store.ledger import Ledger
@@ -24,8 +25,9 @@ class Told:
     With a ledger events are in its file before they are in the database, which can be made again from it.
     """
 
-    def __init__(self, database: Database, ledger: Ledger | None = None) -> None:
+    def __init__(self, database: Database, changes: Changes, ledger: Ledger | None = None) -> None:
         self._database = database
+        self._changes = changes
         self._ledger = ledger
 
     def add_event(
@@ -41,10 +43,11 @@ class Told:
         """Record what was done to a rig at `time`: what was taken before no longer counts."""
         said = _Event(rig, kind.value, filter_name, time, told, who, note)
         self._keep({"event": asdict(said)})
-        return self._add_event(said)
+        return self._add_event(said, Change(told, rig, What.EVENT, who, note, said.text))
 
-    def _add_event(self, said: _Event) -> EventRow:
+    def _add_event(self, said: _Event, *log: Change) -> EventRow:
         with self._database.write() as session:
+            self._changes.note(session, *log)
             row = EventTable(**asdict(said))
             session.add(row)
             session.flush()
@@ -58,7 +61,7 @@ class Told:
         with self._database.read() as session:
             return [event_view(row) for row in session.scalars(query)]
 
-    def forget_event(self, number: int) -> EventRow | None:
+    def forget_event(self, number: int, now: datetime, who: str, why: str) -> EventRow | None:
         """Take back an event that was told by mistake, and return it; None when there is none."""
         with self._database.write() as session:
             row = session.get(EventTable, number)
@@ -67,14 +70,25 @@ class Told:
             said = {f.name: getattr(row, f.name) for f in fields(_Event)}
             session.delete(row)
             self._keep({"forgotten": said})
+            text = f"{_Event(**said).text} of {row.time:%Y-%m-%d %H:%M} UTC is taken back"
+            self._changes.note(session, Change(now, row.rig, What.FORGOTTEN, who, why, text))
             return event_view(row)
 
     def set_order(
-        self, rig: str, night: date, flats: Sequence[OrderedFlats], made: datetime, who: str
+        self,
+        rig: str,
+        night: date,
+        flats: Sequence[OrderedFlats],
+        made: datetime,
+        who: str,
+        why: str = "",
     ) -> None:
         """Keep an operator's order for one night, in place of an earlier one; an empty one takes it back."""
         wanted = [[one.filter, one.count] for one in flats]
+        said = f"flats are ordered for {night}: {', '.join(map(str, flats)) or 'none any more'}"
+        data = {"night": night.isoformat(), "flats": wanted}
         with self._database.write() as session:
+            self._changes.note(session, Change(made, rig, What.ORDER, who, why, said, data))
             earlier = session.get(OrderTable, (rig, night))
             if earlier is not None:
                 session.delete(earlier)
@@ -112,6 +126,20 @@ class Told:
             self._add_event(event)
         return len(missing)
 
+    def restore_orders(self, told: Iterable[Change]) -> int:
+        """Give again the orders that only the file of changes tells; return how many. `told`: all of it."""
+        orders = newest_by((one for one in told if one.what is What.ORDER), "night")
+        given = 0
+        with self._database.write() as session:
+            for (rig, night), last in orders.items():
+                with suppress(TypeError, ValueError, KeyError):
+                    key, flats = (rig, date.fromisoformat(night)), list(last.data["flats"])
+                    if flats and session.get(OrderTable, key) is None:
+                        row = OrderTable(rig=rig, night=key[1], made=last.time, who=last.who, flats=flats)
+                        session.add(row)
+                        given += 1
+        return given
+
     def _keep(self, record: dict[str, object]) -> None:
         if self._ledger is not None:
             self._ledger.append(record)
@@ -128,6 +156,11 @@ class _Event:
     told: datetime
     who: str
     note: str
+
+    @property
+    def text(self) -> str:
+        """What was done, in words."""
+        return f"{self.kind.replace('_', ' ')} {self.filter or ''}".strip()
 
 
 def _event_of(record: dict[str, Any]) -> _Event:

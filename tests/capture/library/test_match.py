@@ -110,6 +110,7 @@ def test_what_does_not_fit_is_lacking_with_the_reason(
     assert not found.complete
     assert reason in lacking[kind].reason
     assert "T1" in lacking[kind].remedy
+    assert ("members may ask for it" in lacking[kind].remedy) == (kind != "flat")
 
 
 def test_a_smaller_part_of_the_sensor_is_refused(archive: Archive, config: Config, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_masters_of_frames_that_were_set_aside_drop_out(
     archive.catalogue.quarantine.set_aside("T1", [Kind.DARK], START, START, "somebody", "stray light")
     found = matched(archive, config, tmp_path)
     assert names(found) == ["MasterFlat"]
-    assert "frames of it were set aside" in found.reason
+    assert "it was withdrawn on 2026-11-22 (stray light)" in found.reason
 
 
 def test_the_rotator_s_position_counts_the_short_way_round(config: Config, tmp_path: Path) -> None:

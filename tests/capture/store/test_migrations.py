@@ -23,6 +23,7 @@ from capture.store.migrations import VERSION_TABLE
 from capture.store.needs import Need
 from capture.store.orders import OrderedFlats
 from capture.store.quarantine import SetAside
+from capture.store.rows import Withdrawn
 from capture.store.schema import Base
 from tests.capture.store.conftest import another_program
 from tests.capture.store.frames import DARK, FLAT, NIGHT, START, make_frame
@@ -67,6 +68,11 @@ def test_nothing_of_a_version_4_catalogue_is_lost(of_version_4: Catalogue) -> No
     assert rows[4].gates == {"stars_percent": 0.5}
     (master,) = old.masters()
     assert (master.inputs, master.count, master.figures) == ((1, 2, 3), 3, {"median_adu": 1000.5})
+    assert master.withdrawn == Withdrawn(START + timedelta(hours=3), "ann", "light")
+    (candidate,) = old.candidates.of("T1", Kind.DARK)
+    assert (candidate.shape, candidate.origin_px) == (rows[0].shape, rows[0].facts.subframe_origin_px)
+    changes = [(one.what, one.who, one.why) for one in old.changes.all(rig="T1")]
+    assert sorted(changes) == [("event", "ann", "dust"), ("order", "ann", ""), ("quarantine", "ann", "light")]
     assert old.quarantine.all() == [SetAside(3, START + timedelta(hours=3), "ann", "light")]
     (event,) = old.told.events()
     assert (event.kind, event.filter, event.note) == (EventKind.FILTER_CLEANED, "Ha", "dust")

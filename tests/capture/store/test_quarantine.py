@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from capture.frame import Frame, Kind
 from capture.store.catalogue import Catalogue
 from capture.store.needs import Need
 from capture.store.quarantine import SetAside
-from capture.store.rows import FrameRow
+from capture.store.rows import FrameRow, Withdrawn
 from tests.capture.store.frames import DARK, FLAT, NIGHT, START, make_frame
 
 LATER = START + timedelta(hours=1)
@@ -48,4 +49,5 @@ def test_they_meet_no_need_and_make_a_master_of_them_invalid(catalogue: Catalogu
     (missing,) = catalogue.missing([need], LATER)
     assert missing.count == 1
     assert catalogue.masters(rig="T1", valid=True) == []
-    assert catalogue.masters(rig="T1") == [master], "nothing is deleted"
+    gone = Withdrawn(LATER, "a test", "light")
+    assert catalogue.masters(rig="T1") == [replace(master, withdrawn=gone)], "nothing is deleted"

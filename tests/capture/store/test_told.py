@@ -62,9 +62,9 @@ def test_the_last_of_several_events_counts_and_a_forgotten_one_does_not(catalogu
     tell(catalogue, EventKind.FILTER_CLEANED, START + timedelta(minutes=5), "Ha")
     mistake = tell(catalogue, EventKind.CAMERA_REMOVED, START + timedelta(minutes=15))
     assert len(catalogue.frames(valid=True)) == 1
-    assert catalogue.told.forget_event(mistake) is not None
+    assert catalogue.told.forget_event(mistake, NOW, "ann", "a mistake") is not None
     assert len(catalogue.frames(valid=True)) == 2
-    assert catalogue.told.forget_event(mistake) is None
+    assert catalogue.told.forget_event(mistake, NOW, "ann", "") is None
     (row,) = catalogue.told.events(rig="T1")
     assert (row.kind, row.filter, row.who, row.note, row.told) == (
         EventKind.FILTER_CLEANED, "Ha", "ann", "why", NOW,
@@ -129,7 +129,7 @@ def test_events_outlive_the_database_and_forgotten_ones_stay_forgotten(tmp_path:
     tell(first, EventKind.FILTER_CLEANED, START, "Ha")
     mistake = tell(first, EventKind.CAMERA_REMOVED, START)
     tell(first, EventKind.OPTICS_CLEANED, NOW)
-    first.told.forget_event(mistake)
+    first.told.forget_event(mistake, NOW, "ann", "")
     before = first.told.events()
     first.close()
     with ledger.open("ab") as file:
