@@ -11,6 +11,8 @@ from capture.cli.options import with_farm
 from capture.clock import Pace, SimulatedClock
 from capture.config import parse_config
 from capture.journal import Journal, Listener
+from capture.members.accounts import create, generated_password
+from capture.members.roles import Role
 from capture.night.control import Control
 from capture.night.farm import Farm
 from capture.night.scheduler import serve_nights, service_of
@@ -50,10 +52,20 @@ def _live(farm: Farm, journal: Journal, rate: float) -> None:
     clock = farm.clock
     pace = Pace(clock, rate, over=lambda: farm.stopping is not None)
     service = service_of(farm, journal)
+    _make_accounts(farm)
     with Control(service, journal), page_beside(farm.config, farm.archive, journal, pace):
         clock.spawn(pace.live, "pace", rank=-1)
         clock.spawn(lambda: _observers(farm), "observers", rank=50)
         serve_nights(farm, journal, service=service)
+
+
+def _make_accounts(farm: Farm) -> None:
+    """An account of each role; what they open is a simulated roof."""
+    accounts, now = farm.archive.catalogue.accounts, farm.clock.now()
+    for role in (Role.MEMBER, Role.OPERATOR, Role.ADMIN):
+        password = generated_password()
+        create(accounts, role.word, role, now, password)
+        console.print(f"sign in as {role.word} with the password {password}")
 
 
 def _observers(farm: Farm) -> None:

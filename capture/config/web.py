@@ -15,6 +15,7 @@ class WebConfig(Section):
     """`[web]`. Left out, there is no page.
 
     `certificate` and `key`: PEM files, relative to the config file; else a proxy should speak TLS.
+    `behind_tls`: a proxy speaks it, so cookies go over TLS only.
     `allowed_hosts`: the names by which browsers may ask for the page, besides `host` and localhost.
     `proxies`: addresses whose X-Forwarded-... headers are believed, and `user_header` with them: the header
     in which a proxy names the account that it has signed in. `public_library`: masters without signing in.
@@ -26,6 +27,7 @@ class WebConfig(Section):
     key: Path | None = None
     allowed_hosts: tuple[Name, ...] = ()
     proxies: tuple[str, ...] = ()
+    behind_tls: bool = False
     user_header: Annotated[str | None, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,60}$")] = None
     public_library: bool = True
 
@@ -46,6 +48,11 @@ class WebConfig(Section):
         if self.user_header is not None and not self.proxies:
             raise ValueError("user_header needs proxies: from anybody else it would be a way in")
         return self
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it by TLS alone."""
+        return self.behind_tls or self.certificate is not None
 
     @property
     def on_loopback(self) -> bool:

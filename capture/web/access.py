@@ -1,107 +1,115 @@
-"""Who asks, and what each role may do: checked on the server for every page and every action."""
+"""Who asks: by a session's cookie, a token, or a proxy that has made sure."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 
 from fastapi import Request
 
-from capture.errors import NightcalError
+from capture.errors import NotAllowed
+from capture.members.accounts import actor_of
+from capture.members.roles import VISITOR, Action, Actor, Role
+from capture.store.accounts import CredentialKind
+from capture.web.desk import Desk
+
+SESSION_COOKIE, GUEST_COOKIE = "nightcal_session", "nightcal_guest"
+_LONGEST_SECRET = 200
 
 
-class Role(IntEnum):
-    VISITOR = 0
-    MEMBER = 1
-    OPERATOR = 2
-    ADMIN = 3
-
-
-class Right(StrEnum):
-    """What one may do; LEAST says who."""
-
-    LIBRARY = "library"
-    WATCH = "watch"
-    ASK = "ask"
-    LOG = "log"
-    OPERATE = "operate"
-    ADMIN = "admin"
-
-
-LEAST = {
-    Right.LIBRARY: Role.VISITOR,
-    Right.WATCH: Role.VISITOR,
-    Right.ASK: Role.MEMBER,
-    Right.LOG: Role.VISITOR,
-    Right.OPERATE: Role.OPERATOR,
-    Right.ADMIN: Role.ADMIN,
-}
-
-
-class Denied(NightcalError):
-    """Raised when the caller may not do that; `signed_in`: whether signing in could help."""
-
-    def __init__(self, text: str, *, signed_in: bool) -> None:
-        super().__init__(text)
-        self.signed_in = signed_in
+class NotSignedIn(NotAllowed):
+    """Raised when the caller is nobody, and signing in could help."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. `scopes` None: all that the role may. `secret`: of the session, or of a guest's cookie."""
+    """Who asks. `secret`: of the session or a guest's cookie, what forms are bound to; `fresh`: just made."""
 
-    name: str | None
-    role: Role
+    actor: Actor
     secret: str = ""
-    scopes: frozenset[Right] | None = None
     by_token: bool = False
-    public_library: bool = True
+    fresh: bool = False
+    library_is_open: bool = True
 
     @property
-    def signed_in(self) -> bool:
-        return self.name is not None
+    def name(self) -> str | None:
+        """The account's name."""
+        return self.actor.name
 
     @property
     def key(self) -> str:
         """Names the session without giving it away."""
-        return self._derived("notes") if self.secret else ""
+        return self._derived("notes")
 
     @property
     def csrf(self) -> str:
         """What a form of this session must carry: another site cannot know it."""
         return self._derived("form")
 
-    def may(self, right: Right) -> bool:
-        """Whether the role and the token's scopes allow it."""
-        least = LEAST[right]
-        if right is Right.LIBRARY and not self.public_library:
-            least = Role.MEMBER
-        return self.role >= least and (self.scopes is None or right in self.scopes)
+    def may(self, action: Action, owner: str | None = None) -> bool:
+        """Whether they may do that."""
+        if action is Action.SEE_LIBRARY and not self.library_is_open and self.actor.role is Role.VISITOR:
+            return False
+        return self.actor.may(action, owner)
 
     def _derived(self, purpose: str) -> str:
         return hashlib.sha256(f"nightcal {purpose} {self.secret}".encode()).hexdigest()
 
 
-def require(request: Request, right: Right) -> Caller:
-    """The caller, who may do this. Raises Denied."""
+def identify(request: Request) -> None:
+    """Find out who asks, before anything else."""
+    desk: Desk = request.app.state.desk
+    accounts, now = desk.archive.catalogue.accounts, desk.clock.now()
+    is_open = desk.web.public_library
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if token:
+        actor = None
+        if scheme.lower() == "bearer" and len(token) <= _LONGEST_SECRET:
+            actor = actor_of(accounts, token.strip(), now, CredentialKind.TOKEN)
+        request.state.caller = Caller(VISITOR, library_is_open=is_open)
+        if actor is None:
+            raise NotSignedIn("this token is not known, has expired or was revoked")
+        request.state.caller = Caller(actor, by_token=True, library_is_open=is_open)
+        return
+    secret = request.cookies.get(SESSION_COOKIE, "")[:_LONGEST_SECRET]
+    actor = actor_of(accounts, secret, now, CredentialKind.SESSION) if secret else None
+    if actor is None:
+        actor = _named_by_proxy(request, desk)
+        secret = request.cookies.get(GUEST_COOKIE, "")[:_LONGEST_SECRET]
+    fresh = not secret
+    request.state.caller = Caller(
+        actor or VISITOR, secret or secrets.token_urlsafe(32), fresh=fresh, library_is_open=is_open
+    )
+
+
+def _named_by_proxy(request: Request, desk: Desk) -> Actor | None:
+    """The account that a trusted proxy has signed in."""
+    header = desk.web.user_header
+    if header is None or not request.scope.get("nightcal.by_proxy"):
+        return None
+    names = request.headers.getlist(header)
+    row = desk.archive.catalogue.accounts.get(names[0]) if len(names) == 1 else None
+    return None if row is None or row.disabled else Actor(row.name, Role.of(row.role))
+
+
+def require(request: Request, action: Action, owner: str | None = None) -> Caller:
+    """The caller, who may do this. Raises NotSignedIn, NotAllowed."""
     caller: Caller = request.state.caller
-    if caller.may(right):
+    if caller.may(action, owner):
         return caller
-    if not caller.signed_in:
-        raise Denied("sign in first", signed_in=False)
-    if caller.scopes is not None and right not in caller.scopes:
-        raise Denied(f"this token has not the scope {right}", signed_in=True)
-    raise Denied(f"{caller.name} is {caller.role.name.lower()}, and this is for {LEAST[right].name.lower()}s",
-                 signed_in=True)  # fmt: skip
+    if caller.name is None:
+        raise NotSignedIn("sign in first")
+    caller.actor.require(action, owner)
+    raise NotAllowed("this is for those who have signed in")
 
 
 def require_form(request: Request, given: str) -> None:
-    """That a form, or a call with a cookie, comes from a page of ours. Raises Denied."""
+    """That a form, or a call with a cookie, comes from a page of ours. Raises NotAllowed."""
     caller: Caller = request.state.caller
     if caller.by_token:
         return
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    if elsewhere or not caller.secret or not hmac.compare_digest(given.encode(), caller.csrf.encode()):
-        raise Denied("this form is too old, or not from this page; load the page again", signed_in=True)
+    if elsewhere or caller.fresh or not hmac.compare_digest(given.encode(), caller.csrf.encode()):
+        raise NotAllowed("this form is too old, or not from this page; load the page again")

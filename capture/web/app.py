@@ -14,13 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from capture.errors import BadInput, NightcalError, StoreError
-from capture.web.access import Caller, Denied, Role
+from capture.errors import BadInput, NightcalError, NotAllowed, StoreError
+from capture.members.roles import VISITOR
+from capture.web.access import Caller, NotSignedIn, identify
 from capture.web.desk import Desk
 from capture.web.link import NoService
-from capture.web.pages import library, night, now
+from capture.web.pages import account, control, library, night, now
 from capture.web.render import page
 from capture.web.security import secured
+from capture.web.throttle import TooMany
 
 _KEEPS = "max-age=300"
 _HERE = Path(str(files("capture.web")))
@@ -30,17 +32,18 @@ def make_app(desk: Desk) -> ASGIApp:
     """The page of `desk`, as a server of ASGI wants it."""
     app = FastAPI(
         title="nightcal", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
-        dependencies=[Depends(_identified)],
+        dependencies=[Depends(identify)],
     )  # fmt: skip
     app.state.desk = desk
     report_css = (files("capture.night.report") / "templates" / "report.css").read_text(encoding="utf-8")
     app.add_api_route("/static/report.css", lambda: _css(report_css), include_in_schema=False)
     app.mount("/static", _Static(directory=_HERE / "static"), name="static")
-    for part in (now, night, library):
+    for part in (now, night, library, account, control):
         app.include_router(part.router, include_in_schema=False)
     for kind, answer in (
-        (Denied, _denied), (NightcalError, _refused), (LookupError, _missing), (HTTPException, _plain),
-        (RequestValidationError, _invalid), (Exception, _broken),
+        (NotAllowed, _denied), (TooMany, _too_many), (NightcalError, _refused),
+        (LookupError, _missing), (HTTPException, _plain), (RequestValidationError, _invalid),
+        (Exception, _broken),
     ):  # fmt: skip
         app.add_exception_handler(kind, cast(Callable[[Request, Exception], Response], answer))
     return secured(app, desk.web)
@@ -60,10 +63,6 @@ class _Static(StaticFiles):
         return response
 
 
-def _identified(request: Request) -> None:
-    request.state.caller = Caller(None, Role.VISITOR)
-
-
 def _is_api(request: Request) -> bool:
     return request.url.path.startswith("/api/")
 
@@ -71,17 +70,27 @@ def _is_api(request: Request) -> bool:
 def _answer(request: Request, status: int, text: str) -> Response:
     """The same sentence as a page or as JSON."""
     if not hasattr(request.state, "caller"):
-        request.state.caller = Caller(None, Role.VISITOR)
+        request.state.caller = Caller(VISITOR)
     if _is_api(request):
         return JSONResponse({"detail": text}, status)
     part = request.headers.get("hx-request") == "true"
     return page(request, "part_error.html" if part else "error.html", status, text=text, code=status)
 
 
-async def _denied(request: Request, error: Denied) -> Response:
-    if not error.signed_in and not _is_api(request) and request.method == "GET":
+async def _denied(request: Request, error: NotAllowed) -> Response:
+    nobody = isinstance(error, NotSignedIn)
+    if nobody and not _is_api(request) and request.method == "GET" and "hx-request" not in request.headers:
         return RedirectResponse("/sign-in", 303)
-    return _answer(request, 403 if error.signed_in else 401, f"{error}.")
+    answer = _answer(request, 401 if nobody else 403, f"{error}.")
+    if nobody and _is_api(request):
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+async def _too_many(request: Request, error: TooMany) -> Response:
+    answer = _answer(request, 429, f"{error}.")
+    answer.headers["retry-after"] = str(round(error.again_s) + 1)
+    return answer
 
 
 async def _refused(request: Request, error: NightcalError) -> Response:

@@ -14,6 +14,7 @@ from capture.store.archive import Archive
 from capture.web.link import Link
 from capture.web.log import Log
 from capture.web.pictures import Pictures
+from capture.web.throttle import Throttle
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class Desk:
         self.pictures = Pictures(archive)
         # What the next page of a caller says on top: the outcome of what was asked last.
         self.notes: dict[str, str] = {}
+        self.throttle = Throttle(self.clock)
         self.faults = 0
 
     @property

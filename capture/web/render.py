@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from capture.members.roles import Action
 from capture.night.report.svg import clean
 from capture.web import words
-from capture.web.access import Caller, Right
+from capture.web.access import GUEST_COOKIE, Caller
 from capture.web.desk import Desk
 
 
@@ -31,15 +32,16 @@ _PAGES.filters |= words.ALL
 
 # Address, name and right of what the head of every page leads to.
 PLACES = (
-    ("/", "Now", Right.WATCH),
-    ("/tonight", "Tonight", Right.WATCH),
-    ("/frames", "Frames", Right.WATCH),
-    ("/flats", "Flats", Right.WATCH),
-    ("/health", "Health", Right.WATCH),
-    ("/coverage", "Coverage", Right.WATCH),
-    ("/library", "Library", Right.LIBRARY),
-    ("/log", "Log", Right.LOG),
-    ("/control", "Control", Right.OPERATE),
+    ("/", "Now", Action.SEE_STATUS),
+    ("/tonight", "Tonight", Action.SEE_STATUS),
+    ("/frames", "Frames", Action.SEE_STATUS),
+    ("/flats", "Flats", Action.SEE_STATUS),
+    ("/health", "Health", Action.SEE_STATUS),
+    ("/coverage", "Coverage", Action.SEE_STATUS),
+    ("/library", "Library", Action.SEE_LIBRARY),
+    ("/log", "Log", Action.SEE_LOG),
+    ("/control", "Control", Action.STOP_RIG),
+    ("/users", "Users", Action.MANAGE_ACCOUNTS),
 )
 
 
@@ -49,15 +51,23 @@ def page(request: Request, name: str, status: int = 200, **more: Any) -> HTMLRes
     caller: Caller = request.state.caller
     text = _PAGES.get_template(name).render(
         desk=desk,
-        caller=caller,
+        me=caller,
         places=[place for place in PLACES if caller.may(place[2])],
         here=request.url.path,
-        told=desk.notes.pop(caller.key, "") if caller.key else "",
-        Right=Right,
+        told=desk.notes.pop(caller.key, ""),
+        Action=Action,
         FRESHNESS=words.FRESHNESS,
         **more,
     )
-    return HTMLResponse(text, status)
+    answer = HTMLResponse(text, status)
+    if caller.fresh:
+        set_cookie(answer, desk, GUEST_COOKIE, caller.secret, None)
+    return answer
+
+
+def set_cookie(answer: Response, desk: Desk, name: str, value: str, lasts_s: int | None) -> None:
+    """A cookie that no script and no other site gets; None: until the browser is shut."""
+    answer.set_cookie(name, value, max_age=lasts_s, httponly=True, samesite="lax", secure=desk.web.is_secure)
 
 
 def part(name: str, **more: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
+from capture.members.roles import Action
 from capture.web import shown
-from capture.web.access import Right, require
+from capture.web.access import require
 from capture.web.desk import Desk
 from capture.web.pages.night import picture_answer
 from capture.web.pictures import confined
@@ -19,7 +20,7 @@ MASTERS_A_PAGE = 60
 @router.get("/coverage")
 def coverage(request: Request, rig: str = "") -> HTMLResponse:
     """Of every set what is held and needed, how old it is, and when more comes."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     name = shown.rig_named(desk, rig)
     rows = [row for row in shown.board(desk) if name in (None, row.rig)]
@@ -29,7 +30,7 @@ def coverage(request: Request, rig: str = "") -> HTMLResponse:
 @router.get("/library")
 def masters(request: Request, rig: str = "", kind: str = "", before: int | None = None) -> HTMLResponse:
     """Masters, the newest first."""
-    require(request, Right.LIBRARY)
+    require(request, Action.SEE_LIBRARY)
     desk: Desk = request.app.state.desk
     browse = desk.archive.catalogue.browse
     found = browse.masters(
@@ -45,7 +46,7 @@ def masters(request: Request, rig: str = "", kind: str = "", before: int | None 
 @router.get("/library/{number}")
 def master(request: Request, number: int) -> HTMLResponse:
     """One master: its set, method, figures, and every frame that went into it."""
-    require(request, Right.LIBRARY)
+    require(request, Action.SEE_LIBRARY)
     desk: Desk = request.app.state.desk
     row, spoilt = shown.master_of(desk, number)
     return page(
@@ -56,7 +57,7 @@ def master(request: Request, number: int) -> HTMLResponse:
 @router.get("/library/{number}/file")
 def master_file(request: Request, number: int) -> Response:
     """The FITS file itself."""
-    require(request, Right.LIBRARY)
+    require(request, Action.SEE_LIBRARY)
     desk: Desk = request.app.state.desk
     row, _ = shown.master_of(desk, number)
     path = confined(desk.archive, row)
@@ -68,6 +69,6 @@ def master_file(request: Request, number: int) -> Response:
 @router.get("/library/{number}/{size_px}.png")
 def master_picture(request: Request, number: int, size_px: int) -> Response:
     """Its stretched picture."""
-    require(request, Right.LIBRARY)
+    require(request, Action.SEE_LIBRARY)
     desk: Desk = request.app.state.desk
     return picture_answer(desk, shown.master_of(desk, number)[0], size_px)

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from capture.errors import StoreError
+from capture.members.roles import Action
 from capture.night.report.flats import FlatPlots
 from capture.night.report.timeline import NARROW, WIDE, Timeline
 from capture.web import shown
-from capture.web.access import Right, require
+from capture.web.access import require
 from capture.web.desk import Desk
 from capture.web.render import page
 
@@ -24,7 +25,7 @@ _TOLERANCE = 0.25
 @router.get("/tonight")
 def tonight(request: Request, night: str = "") -> HTMLResponse:
     """The timeline of tonight, or of another night, and what is still planned."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     of = shown.night_named(desk, night)
     facts = shown.night_facts(desk, of)
@@ -43,7 +44,7 @@ def frames(
     before: int | None = None,
 ) -> HTMLResponse:
     """The last frames with their pictures and verdicts, the newest first."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     found = desk.archive.catalogue.browse.frames(
         rig=shown.rig_named(desk, rig),
@@ -60,14 +61,14 @@ def frames(
 @router.get("/frames/{number}")
 def frame(request: Request, number: int) -> HTMLResponse:
     """All that is known of one frame."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     return page(request, "frame.html", frame=shown.frame_of(request.app.state.desk, number))
 
 
 @router.get("/frames/{number}/{size_px}.png")
 def frame_picture(request: Request, number: int, size_px: int) -> Response:
     """Its stretched picture."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     return picture_answer(desk, shown.frame_of(desk, number), size_px)
 
@@ -83,7 +84,7 @@ def picture_answer(desk: Desk, row: Any, size_px: int) -> Response:
 @router.get("/flats")
 def flats(request: Request, night: str = "") -> HTMLResponse:
     """Level and exposure of a night's flats against the Sun's altitude."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     facts = shown.night_facts(desk, shown.night_named(desk, night))
     plots = [one for one in (FlatPlots(facts, rig, _TOLERANCE) for rig in facts.rigs) if one.taken]
@@ -93,7 +94,7 @@ def flats(request: Request, night: str = "") -> HTMLResponse:
 @router.get("/health")
 def health(request: Request) -> HTMLResponse:
     """What masters tell of cameras and optics over time."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     found, wrong = shown.health(request.app.state.desk)
     return page(request, "health.html", trends=list(enumerate(found)), wrong=wrong)
 
@@ -101,7 +102,7 @@ def health(request: Request) -> HTMLResponse:
 @router.get("/health/{number}.json")
 def health_points(request: Request, number: int) -> Response:
     """The points of one of its plots."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     found, _ = shown.health(request.app.state.desk)
     if not 0 <= number < len(found):
         raise LookupError(f"there is no plot {number}")

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 
+from capture.members.roles import Action
 from capture.web import words
-from capture.web.access import Right, require
+from capture.web.access import require
 from capture.web.desk import Desk
 from capture.web.render import page, part
 from capture.web.shown import now_of
@@ -22,16 +23,16 @@ router = APIRouter()
 def now_page(request: Request) -> HTMLResponse:
     """Every rig now; where only the library is open, that."""
     caller = request.state.caller
-    if not caller.may(Right.WATCH) and caller.may(Right.LIBRARY):
+    if not caller.may(Action.SEE_STATUS) and caller.may(Action.SEE_LIBRARY):
         return page(request, "welcome.html")
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     return page(request, "now.html", **_now(request))
 
 
 @router.get("/now/part")
 def now_part(request: Request) -> HTMLResponse:
     """The part of it that changes."""
-    require(request, Right.WATCH)
+    require(request, Action.SEE_STATUS)
     return page(request, "part_now.html", **_now(request))
 
 
@@ -45,7 +46,7 @@ def _now(request: Request) -> dict[str, Any]:
 @router.get("/log")
 def log_page(request: Request) -> HTMLResponse:
     """The journal: what was, and what happens from now on."""
-    require(request, Right.LOG)
+    require(request, Action.SEE_LOG)
     desk: Desk = request.app.state.desk
     entries = [words.entry_data(entry) for entry in desk.archive.catalogue.browse.entries(200)]
     return page(request, "log.html", entries=entries[::-1])
@@ -54,7 +55,7 @@ def log_page(request: Request) -> HTMLResponse:
 @router.get("/log/stream")
 async def log_stream(request: Request, last_event_id: str = Header("")) -> StreamingResponse:
     """Lines of the log as they happen, as events of HTML."""
-    require(request, Right.LOG)
+    require(request, Action.SEE_LOG)
     desk: Desk = request.app.state.desk
 
     async def events() -> AsyncIterator[bytes]:

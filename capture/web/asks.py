@@ -1,0 +1,121 @@
+"""What operators ask of the service: one typed request for each thing, by page or by the API alike."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from capture.frame import Kind
+from capture.members.roles import Action
+from capture.night.hand_runs import HandRun
+from capture.store.events import EventKind
+from capture.web.desk import Desk
+
+Why = Annotated[str, Field(min_length=3, max_length=300, description="Why, for those who read it later.")]
+Rig = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Ask(BaseModel):
+    """The least that is asked with everything: why. Who asks is known."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    action: ClassVar[Action]
+    what: ClassVar[str]
+    why: Why
+
+    def told(self) -> dict[str, object]:
+        """What the service's door is asked with."""
+        return self.model_dump(mode="json", exclude={"why"})
+
+
+class PauseAsk(Ask):
+    """These rigs, all if none is named, begin no new work; what runs ends in good order."""
+
+    action: ClassVar = Action.STOP_RIG
+    what: ClassVar = "pause"
+    rigs: tuple[Rig, ...] = ()
+
+
+class ResumeAsk(PauseAsk):
+    """These rigs work again, all if none is named."""
+
+    what: ClassVar = "resume"
+
+
+class StopAsk(Ask):
+    """The whole service ends in good order, and is not started again."""
+
+    action: ClassVar = Action.STOP_RIG
+    what: ClassVar = "stop"
+
+
+class RunAsk(Ask):
+    """One sequence by hand. What is left out is the config's. `count`: frames of each set."""
+
+    action: ClassVar = Action.RUN_SEQUENCE
+    what: ClassVar = "run"
+    rig: Rig
+    sequence: Literal["bias", "darks", "sky_flats", "panel_flats"]
+    filters: Annotated[tuple[Rig, ...], Field(max_length=20)] = ()
+    exposures_s: Annotated[tuple[float, ...], Field(max_length=20)] = ()
+    count: Annotated[int | None, Field(ge=1, le=1000)] = None
+
+    def hand_run(self, who: str) -> HandRun:
+        """As the night knows it. Raises BadInput."""
+        return HandRun(self.sequence, self.filters, self.exposures_s, self.count, who, self.why)
+
+
+class OrderAsk(Ask):
+    """Tonight's flats that come first, as `Ha, OIII x20, L`; an empty order takes it back."""
+
+    action: ClassVar = Action.ORDER_FLATS
+    what: ClassVar = "order"
+    rig: Rig
+    flats: Annotated[str, Field(max_length=300)] = ""
+
+
+class EventAsk(Ask):
+    """What a hand did: frames that it concerns, from before it, count no more. `at`: local time, else now."""
+
+    action: ClassVar = Action.TELL_EVENT
+    what: ClassVar = "event"
+    rig: Rig
+    kind: EventKind
+    filters: Annotated[str, Field(max_length=300)] = ""
+    at: Annotated[str, Field(max_length=40)] = ""
+
+    def told(self) -> dict[str, object]:
+        return super().told() | {"note": self.why}
+
+
+class SetAsideAsk(Ask):
+    """Good frames of these kinds, taken from `since` on (local time of the site), count no longer."""
+
+    action: ClassVar = Action.SET_ASIDE
+    what: ClassVar = "set_aside"
+    rig: Rig
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=3)]
+    since: Annotated[str, Field(min_length=1, max_length=40)]
+
+    def told(self) -> dict[str, object]:
+        return super().told() | {"kinds": ",".join(self.kinds)}
+
+
+class ResetGuardAsk(Ask):
+    """Forget the roof's fault, after somebody has looked at the roof."""
+
+    action: ClassVar = Action.RESET_GUARD
+    what: ClassVar = "reset_guard"
+
+
+def carried_out(desk: Desk, ask: Ask, who: str) -> str:
+    """Ask the service; what it says came of it. Raises BadInput, NoService."""
+    answer = desk.link.ask(ask.what, who=who, why=ask.why, **ask.told())
+    desk.kept.forget()
+    if "recorded" in answer:
+        return "; ".join(text for _, text in answer["recorded"])
+    if "paused" in answer:
+        paused = ", ".join(answer["paused"])
+        return f"paused: {paused}" if paused else "no rig is paused"
+    return str(answer["told"])
