@@ -15,10 +15,10 @@ from capture.cli.ask import who
 from capture.cli.console import console, show_json
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import clock_of_this_process
-from capture.config import Config, load_config
 from capture.errors import BadInput
 from capture.guard.client import Report, RoofState
 from capture.guard.door import told
+from capture.guard.own_config import load_guards_config, load_site
 from capture.guard.remote import Doorbell
 from capture.site import Site
 
@@ -44,13 +44,13 @@ def guard(context: typer.Context, config: ConfigOption = CONFIG, as_json: JsonOp
 @guard_app.command("status")
 def guard_status(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     """Show the guard's newest report: roof, safety, who holds it open, its fault."""
-    _show(_ask(_guarded(config)[1], "report"), as_json=as_json)
+    _show(_ask(_guarded(config), "report"), as_json=as_json)
 
 
 @guard_app.command("reset")
 def guard_reset(config: ConfigOption = CONFIG) -> None:
     """Forget the roof's fault, after somebody has looked at the roof."""
-    folder = _guarded(config)[1]
+    folder = _guarded(config)
     before = _ask(folder, "report")
     if before.fault is None:
         console.print("the roof has no fault")
@@ -67,9 +67,9 @@ def roof_hold(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Keep the roof open, while it is safe, for observers who use it between dusk and dawn."""
-    settings, folder = _guarded(config)
+    folder = _guarded(config)
     now = clock_of_this_process().now()
-    end = _moment(until, settings.site.site(), now)
+    end = _moment(until, load_site(config).site(), now)
     report = _ask(folder, "renew", leases={_holder(): (end - now).total_seconds()})
     console.print(f"held until {end:%Y-%m-%d %H:%M} UTC; {_state(report)}")
 
@@ -77,7 +77,7 @@ def roof_hold(
 @roof_app.command("release")
 def roof_release(config: ConfigOption = CONFIG) -> None:
     """Need it open no longer; it closes when nobody else does."""
-    report = _ask(_guarded(config)[1], "release", holder=_holder())
+    report = _ask(_guarded(config), "release", holder=_holder())
     others = [holder for holder in report.holders if holder != _holder()]
     console.print("released" + (f"; still held by {', '.join(others)}" if others else ""))
 
@@ -86,12 +86,12 @@ def _holder() -> str:
     return f"observers ({who()})"
 
 
-def _guarded(config: Path) -> tuple[Config, Path]:
-    """The config and its guard's folder. Raises BadInput when it has no guard."""
-    settings = load_config(config)
-    if settings.guard is None:
+def _guarded(config: Path) -> Path:
+    """The guard's folder, by what the guard itself reads of the config. Raises BadInput where it has none."""
+    section = load_guards_config(config).guard
+    if section is None:
         raise BadInput(f"{config} has no section [guard]: its guard is part of the service")
-    return settings, settings.guard.folder
+    return section.folder
 
 
 def _ask(folder: Path, what: str, **more: object) -> Report:

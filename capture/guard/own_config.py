@@ -17,6 +17,7 @@ from capture.config import (
     Name,
     RigConfig,
     RoofConfig,
+    SiteConfig,
     TimeoutsConfig,
     checked,
     read_text,
@@ -64,6 +65,17 @@ class GuardsConfig(BaseModel):
             if names.count(name) > 1:
                 raise ValueError(f"two rigs have the name {name}; each needs its own")
         return self
+
+
+class _Place(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    site: SiteConfig
+
+
+def load_site(path: Path) -> SiteConfig:
+    """Only `[site]` of the TOML file at `path`, for its times of day. Raises as `load_guards_config`."""
+    return checked(_Place, read_text(path), path).site
 
 
 def load_guards_config(path: Path) -> GuardsConfig:

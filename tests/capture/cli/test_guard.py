@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,14 @@ def test_a_config_that_is_not_whole_is_refused_in_one_sentence(
     assert wanted in ended.sentence()
 
 
-def test_a_roof_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
-    path = write_config(tmp_path, text=CONFIG + ROOF + GUARD)
-    ended = ended_of(["--config", str(path)])
-    assert ended.status == 3
-    assert NOBODY in ended.sentence()
+def test_devices_that_cannot_be_reached_are_named_and_do_not_keep_it_from_starting(
+    tmp_path: Path, nightcal: Nightcal
+) -> None:
+    with guarding(tmp_path, NOBODY) as process:
+        assert process.told.count("does not connect") == 3
+        assert f"dome 0 at {NOBODY}" in process.told
+        said = nightcal("guard", "status")
+        assert "not safe: no answer about safety" in said.out
 
 
 def ended_of(arguments: list[str]) -> Ended:
@@ -70,23 +74,33 @@ def live() -> Iterator[Server]:
         yield server
 
 
+@dataclass
+class Guarding:
+    """The guard's process, and what it said until its door was open."""
+
+    process: subprocess.Popen[str]
+    told: str
+
+
 @contextmanager
-def guarding(folder: Path, server: Server) -> Iterator[subprocess.Popen[str]]:
+def guarding(folder: Path, address: str) -> Iterator[Guarding]:
     """`nightcal guard` at work, its door open."""
-    write_config(folder, server.address, CONFIG + ROOF + GUARD)
+    write_config(folder, address, CONFIG + ROOF + GUARD)
     command = as_process("guard", "--json")
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            while "guarding the roof" not in process.stdout.readline():
+            told = ""
+            while "guarding the roof" not in told:
+                told += process.stdout.readline()
                 assert process.poll() is None
-            yield process
+            yield Guarding(process, told)
         finally:
             process.kill()
 
 
 def test_people_ask_it_from_the_command_line(tmp_path: Path, live: Server, nightcal: Nightcal) -> None:
-    with guarding(tmp_path, live) as process:
+    with guarding(tmp_path, live.address) as guard:
         assert nightcal("guard", "reset").out == "the roof has no fault\n"
         held = nightcal("roof", "hold", "--until", "05:30")
         assert (held.status, held.out[:10]) == (0, "held until")
@@ -99,12 +113,25 @@ def test_people_ask_it_from_the_command_line(tmp_path: Path, live: Server, night
             assert refused.status == 2
             assert wrong in refused.sentence()
         began = time.monotonic()
-        process.terminate()
-        assert process.wait(60) == 0
+        guard.process.terminate()
+        assert guard.process.wait(60) == 0
         assert time.monotonic() - began < 60
     away = nightcal("guard", "status")
     assert away.status == 1
     assert "is `nightcal guard` up?" in away.sentence()
+
+
+def test_a_config_that_is_wrong_elsewhere_keeps_nobody_from_asking_it(
+    tmp_path: Path, live: Server, nightcal: Nightcal
+) -> None:
+    with guarding(tmp_path, live.address):
+        path = tmp_path / "nightcal.toml"
+        path.write_text(path.read_text().replace("darks.probe_s = 0", 'darks.probe_s = "soon"'))
+        assert nightcal("status").status == 2
+        assert nightcal("guard", "status").status == 0
+        assert nightcal("guard", "reset").out == "the roof has no fault\n"
+        assert nightcal("roof", "hold", "--until", "05:30").out.startswith("held until")
+        assert nightcal("roof", "release").out == "released\n"
 
 
 def test_without_a_guard_section_there_is_nobody_to_ask(tmp_path: Path, nightcal: Nightcal) -> None:
