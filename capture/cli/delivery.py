@@ -66,7 +66,7 @@ def send(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
         journal = Journal(clock)
         journal.listen(journal_printer(as_json=as_json))
         if PUBLIC in places:
-            publish_masters(archive)
+            publish_masters(archive, journal)
         clock.run(Post(places, archive, clock, journal).once)
         waiting = archive.catalogue.outbox.waiting()
         for recipient in sorted({row.recipient for row in waiting} - set(places)):

@@ -60,6 +60,7 @@ class CalibrationConfig(Section):
 
     `require`: without these it is not calibrated. `scale_darks`: where no dark has its exposure, that
     of a longer one; `bias_only`: where none fits, the bias. `only_older`: no master younger than the light.
+    `anew`: a light of the folder whose master is withdrawn is calibrated once more when another comes.
     """
 
     dark_max_age_days: Annotated[float, Field(gt=0)] = 30.0
@@ -74,6 +75,7 @@ class CalibrationConfig(Section):
     flats_of_other_gain: bool = False
     output: Literal["float32", "uint16"] = "float32"
     mask: bool = True
+    anew: bool = True
 
     def max_age_days(self, kind: str) -> float:
         """How far a master of this kind may be from the light."""

@@ -20,9 +20,10 @@ from capture.errors import BadInput, NightcalError, StoreError
 from capture.frame import FrameSpec
 from capture.journal import Journal
 from capture.library.calibrate import calibrate, calibrated_name
-from capture.library.delivery.parcels import name_there, recipient_of
+from capture.library.delivery.parcels import EVERYBODY, name_there, recipient_of
 from capture.library.light import Light, read_light
 from capture.library.masters_for import masters_for, rig_of
+from capture.library.recall import notices
 from capture.store.archive import Archive
 from capture.store.fits_bands import PixelReader
 from capture.store.lights import LightRow, LightState, NewLight
@@ -95,7 +96,7 @@ class LightsFolder:
         self._archive, self._journal = archive, journal
         self._known = archive.catalogue.lights.paths()
         self._sights: dict[Path, _Sight] = {}
-        self._tried_with: tuple[int, int] | None = None
+        self._tried_with: tuple[int, int, int] | None = None
         self._again_at: datetime | None = None
 
     def round(self, enough: Callable[[], bool] = lambda: False) -> int:
@@ -172,7 +173,11 @@ class LightsFolder:
     def _try_again(self, enough: Callable[[], bool]) -> int:
         """Try what waits, when masters or events are new, or some time after a file's fault."""
         catalogue = self._archive.catalogue
-        state = (catalogue.candidates.newest(), len(catalogue.told.events()))
+        state = (
+            catalogue.candidates.newest(), len(catalogue.told.events()), catalogue.withdrawals.count(),
+        )  # fmt: skip
+        if state != self._tried_with:
+            self._tell_spoilt()
         waiting = catalogue.lights.all(LightState.WAITING)
         faulty = self._again_at is not None and self._archive.clock.now() >= self._again_at
         if state == self._tried_with and not faulty and not any(self._too_old(row) for row in waiting):
@@ -191,7 +196,30 @@ class LightsFolder:
         return done
 
     def _too_old(self, row: LightRow) -> bool:
-        return self._archive.clock.now() - row.found >= timedelta(days=self._lights.wait_days)
+        """Whether a light has waited long enough; one that has a calibrated file waits for a better one."""
+        waited = self._archive.clock.now() - row.found
+        return row.calibrated is None and waited >= timedelta(days=self._lights.wait_days)
+
+    def _tell_spoilt(self) -> None:
+        """Tell the owners of lights whose masters were withdrawn, and have them calibrated anew."""
+        catalogue, now = self._archive.catalogue, self._archive.clock.now()
+        spoilt, anew = catalogue.lights.spoilt(), self._config.calibration.anew
+        for notice in notices(spoilt, now, anew=anew):
+            file = notice.write(self._archive.root)
+            to = recipient_of(notice.owner, [place.to for place in self._config.delivery])
+            if to is not None:
+                owner = f"{safe_name(notice.owner)}/" if to == EVERYBODY else ""
+                parcel = Parcel(
+                    file.relative_to(self._archive.root).as_posix(),
+                    _sha256(file),
+                    f"{owner}notices/{file.name}",
+                )
+                catalogue.outbox.queue(to, [parcel], now)
+            self._journal.say("lights", "withdrawn", notice.sentence, owner=notice.owner)
+        state = LightState.WAITING if anew else LightState.CALIBRATED
+        for one in spoilt:
+            reason = f"{one.master}, which calibrated it, was withdrawn: {one.why.why}"
+            catalogue.lights.settle(one.row.id, state, reason)
 
     def _calibrate(self, row: LightRow, light: Light, *, first: bool) -> bool:
         """Calibrate a light, or record why not; return whether it is calibrated."""
@@ -225,8 +253,9 @@ class LightsFolder:
             archive.catalogue.lights.settle(row.id, LightState.WAITING, str(error))
             return False
         name, sha256 = out.relative_to(archive.root).as_posix(), _sha256(out)
+        used = [one.master.sha256 for one in found.masters]
         self._send(row, Path(name), sha256, CALIBRATED)
-        archive.catalogue.lights.settle(row.id, LightState.CALIBRATED, "", name, sha256)
+        archive.catalogue.lights.settle(row.id, LightState.CALIBRATED, "", name, sha256, used)
         masters = ", ".join(one.name for one in found.masters)
         self._journal.say(
             "lights", "light", f"{light.path.name} of {row.light.owner} is calibrated by {masters}", path=name
@@ -239,7 +268,10 @@ class LightsFolder:
         folder = archive.root / CALIBRATED / safe_name(one.owner) / one.night.isoformat() / safe_name(one.rig)
         out = calibrated_name(light.path, folder)
         number = 1
-        while archive.catalogue.lights.is_calibrated_file(out.relative_to(archive.root).as_posix()):
+        while archive.catalogue.lights.is_calibrated_file(out.relative_to(archive.root).as_posix()) or (
+            # What is there of a light that is calibrated anew was made with masters that were withdrawn.
+            row.calibrated is not None and out.exists()
+        ):
             number += 1
             out = out.with_name(f"{light.path.stem}_cal_{number}.fits")
         return out

@@ -74,7 +74,11 @@ def build_masters(
             newest = archive.catalogue.masters(rig=rig, spec=spec, valid=True)[:1]
             if newest and {frame.id for frame in frames} <= set(newest[0].inputs):
                 continue
-            succession = Succession.of(archive.catalogue.masters(rig=rig, spec=spec), frames)
+            before = archive.catalogue.masters(rig=rig, spec=spec)
+            # The same frames would make the master again that somebody took back.
+            if any(row.withdrawn and set(row.inputs) == {frame.id for frame in frames} for row in before):
+                continue
+            succession = Succession.of(before, frames)
             try:
                 row = build_master(archive, frames, Method(method), rejection_map=rejection_maps)
             except CombineError as error:

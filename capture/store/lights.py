@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from capture.errors import StoreError
 from capture.frame import FrameSpec
 from capture.store.database import Database
-from capture.store.rows import spec_values, spec_view
-from capture.store.schema import LightTable
+from capture.store.rows import Withdrawn, spec_values, spec_view, withdrawn_view
+from capture.store.schema import LightMasterTable, LightTable, MasterTable
 
 
 class LightState(StrEnum):
@@ -49,6 +51,15 @@ class LightRow:
     calibrated_sha256: str | None = None
 
 
+@dataclass(frozen=True)
+class Spoilt:
+    """A light, and a master that it was calibrated with, by its file's name, which is withdrawn since."""
+
+    row: LightRow
+    master: str
+    why: Withdrawn
+
+
 class Lights:
     """Lights in the catalogue's database. Its methods raise StoreError as the Catalogue's do."""
 
@@ -83,14 +94,22 @@ class Lights:
         reason: str,
         calibrated: str | None = None,
         calibrated_sha256: str | None = None,
+        masters: Iterable[str] = (),
     ) -> None:
-        """Record what became of a light. Raises StoreError when there is none of that number."""
+        """Record what became of a light; a calibrated file, and its `masters` by SHA-256, in place of others.
+
+        Raises StoreError when there is none of that number.
+        """
         with self._database.write() as session:
             row = session.get(LightTable, number)
             if row is None:
                 raise StoreError(f"there is no light {number} in the catalogue")
             row.state, row.reason = state.value, reason
+            if calibrated is None:
+                return
             row.calibrated, row.calibrated_sha256 = calibrated, calibrated_sha256
+            session.execute(delete(LightMasterTable).where(LightMasterTable.light == number))
+            session.add_all(LightMasterTable(light=number, sha256=sha256) for sha256 in sorted(set(masters)))
 
     def all(self, state: LightState | None = None) -> list[LightRow]:
         """Lights in the order in which they were taken."""
@@ -99,6 +118,29 @@ class Lights:
             query = query.where(LightTable.state == state.value)
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(query)]
+
+    def spoilt(self) -> list[Spoilt]:
+        """Lights whose calibrated file was made with a master that is withdrawn, as far as not told yet."""
+        query = (
+            select(LightTable, MasterTable)
+            .join(LightMasterTable, LightMasterTable.light == LightTable.id)
+            .join(MasterTable, MasterTable.sha256 == LightMasterTable.sha256)
+            .where(MasterTable.withdrawn.is_not(None))
+            .where(LightTable.state == LightState.CALIBRATED.value, LightTable.reason == "")
+            .order_by(LightTable.id, MasterTable.id)
+        )
+        with self._database.read() as session:
+            return [
+                Spoilt(_view(light), PurePosixPath(master.path).name, why)
+                for light, master in session.execute(query)
+                if (why := withdrawn_view(master)) is not None
+            ]
+
+    def made_with(self, sha256: str) -> int:
+        """How many lights' calibrated files were made with the master of that file."""
+        query = select(func.count()).where(LightMasterTable.sha256 == sha256)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
 
     def specs(self, rig: str, since: datetime) -> set[FrameSpec]:
         """What a rig's lights since then were."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from capture.errors import StoreError
@@ -47,6 +47,11 @@ class Withdrawals:
             for row in rows:
                 _set(row, told[row.sha256])
             return len(rows)
+
+    def count(self) -> int:
+        """How many there are."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).where(MasterTable.withdrawn.is_not(None))) or 0
 
     def all(self, since: datetime | None = None) -> list[MasterRow]:
         """Withdrawn masters, the last withdrawn first; only those since then."""

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from capture.config import Config
+from capture.journal import Journal
 from capture.library.delivery.place import Place, place_of
 from capture.store.archive import Archive
 from capture.store.outbox import Parcel
@@ -46,7 +47,7 @@ def name_there(recipient: str, owner: str | None, night: date, rig: str, kind: s
     return "/".join(parts)
 
 
-def publish_masters(archive: Archive) -> int:
+def publish_masters(archive: Archive, journal: Journal) -> int:
     """Have every master that is valid sent to the public place, and what is valid no more set aside there.
 
     Its index is sent after them, so that it never names what is not there; return how many are new.
@@ -57,8 +58,11 @@ def publish_masters(archive: Archive) -> int:
     new = outbox.queue(PUBLIC, parcels, now)
     recalled = 0
     for row in archive.catalogue.masters():
-        if _public_name(row) not in valid:
-            recalled += outbox.recall(PUBLIC, _public_name(row), now)
+        name = _public_name(row)
+        if name not in valid and outbox.recall(PUBLIC, name, now):
+            recalled += 1
+            why = row.withdrawn.why if row.withdrawn else "an event made it worthless"
+            journal.say("post", "withdrawn", f"{name} is withdrawn from the public place: {why}", file=name)
     if new or recalled:
         outbox.make_due(PUBLIC, INDEX, now)
     return new

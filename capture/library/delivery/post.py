@@ -233,7 +233,7 @@ class Post:
     def _publish(self) -> None:
         while not self._over.is_set():
             try:
-                publish_masters(self._archive)
+                publish_masters(self._archive, self._journal)
             except StoreError as error:
                 self._journal.say("post", "alarm", f"masters are not published: {error}")
             self._over.wait(_PUBLISH_EVERY_S)

@@ -11,6 +11,7 @@ import pytest
 from capture.clock import SimulatedClock
 from capture.config import Config, CoolingConfig
 from capture.errors import BadInput
+from capture.frame import Kind
 from capture.journal import Entry, Journal
 from capture.library.light import read_light
 from capture.library.lights import Belonging, LightsFolder, belonging, lights_watched
@@ -63,6 +64,9 @@ class Watched:
 
     def rows(self) -> list[LightRow]:
         return self.archive.catalogue.lights.all()
+
+    def uses(self, sha256: str) -> bool:
+        return self.archive.catalogue.lights.made_with(sha256) > 0
 
     def queued(self) -> list[str]:
         return [row.name for row in self.archive.catalogue.outbox.waiting("jdoe") if row.path is not None]
@@ -230,3 +234,47 @@ def test_darks_are_needed_that_match_the_lights_that_came_in(watched: Watched) -
 def test_a_template_of_unknown_parts_is_refused(tmp_path: Path, template: str) -> None:
     with pytest.raises(BadInput, match=r"\[lights\] template: .* is no part of a folder's name"):
         configured(tmp_path, f'[lights]\nfolder = "lights"\ntemplate = "{template}"\n')
+
+
+class TestALightWhoseMasterIsWithdrawn:
+    @pytest.fixture
+    def spoilt(self, watched: Watched) -> Watched:
+        write_light(watched.folder / "jdoe" / "2026-11-21" / "T1" / "m42.fits")
+        assert watched.look(0, 11) == 1
+        catalogue = watched.archive.catalogue
+        (dark,) = (
+            row for row in catalogue.masters() if row.spec.kind is Kind.DARK and watched.uses(row.sha256)
+        )
+        catalogue.withdrawals.withdraw(dark.id, watched.clock.now(), "ann", "a lamp was on")
+        return watched
+
+    def test_is_told_to_its_owner_once_and_calibrated_anew_when_another_comes(self, spoilt: Watched) -> None:
+        assert spoilt.look(5, 5, 60) == 0
+        (row,) = spoilt.rows()
+        assert row.state is LightState.WAITING
+        assert row.calibrated == "calibrated/jdoe/2026-11-21/T1/m42_cal.fits", "what there is, stays"
+        (said,) = (entry.text for entry in spoilt.said if entry.kind == "withdrawn")
+        assert said.startswith("1 lights of jdoe were calibrated with MasterDark")
+        (notice,) = (name for name in spoilt.queued() if name.startswith("notices/"))
+        text = (spoilt.archive.root / "notices" / "jdoe" / notice.partition("/")[2]).read_text()
+        assert "m42_cal.fits" in text
+        assert "a lamp was on" in text
+        spoilt.begin()
+        assert spoilt.look(20 * 86400) == 0, "it waits for as long as it takes"
+        assert len(spoilt.queued()) == 3
+        fill(spoilt.archive, kinds="dark")
+        assert spoilt.look(5) == 1
+        (row,) = spoilt.rows()
+        assert (row.state, row.reason) == (LightState.CALIBRATED, "")
+        assert row.calibrated == "calibrated/jdoe/2026-11-21/T1/m42_cal_2.fits"
+        assert spoilt.queued()[-1] == "2026-11-21/T1/calibrated/m42_cal_2.fits"
+
+    def test_stays_as_it_is_where_the_policy_says_so(self, spoilt: Watched) -> None:
+        policy = spoilt.config.calibration.model_copy(update={"anew": False})
+        spoilt.config = spoilt.config.model_copy(update={"calibration": policy})
+        spoilt.begin()
+        assert spoilt.look(5, 5) == 0
+        (row,) = spoilt.rows()
+        assert row.state is LightState.CALIBRATED
+        assert "was withdrawn: a lamp was on" in row.reason
+        assert [entry.kind for entry in spoilt.said].count("withdrawn") == 1

@@ -331,6 +331,15 @@ def test_frames_set_aside_since_cost_the_master_its_place_and_the_rest_makes_ano
     assert library.build() == []
 
 
+def test_a_master_that_somebody_took_back_is_not_made_again_of_the_same_frames(library: Library) -> None:
+    library.save(BIAS, biases(6))
+    (first,) = library.build()
+    library.archive.catalogue.withdrawals.withdraw(first.id, START + timedelta(hours=1), "ann", "a lamp")
+    assert library.build() == []
+    library.save(BIAS, biases(1))
+    assert len(library.build()) == 1
+
+
 def test_a_master_killed_before_its_row_gets_it_and_is_not_built_again(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,23 +217,23 @@ class TestThePublicPlace:
     def test_gets_every_master_and_an_index_that_names_the_current_ones(
         self, masters: Office, there: Path
     ) -> None:
-        assert publish_masters(masters.archive) == 1
+        assert publish_masters(masters.archive, masters.journal) == 1
         masters.live({PUBLIC: Place("folder", str(there))}, (0.1, nothing))
         (row,) = masters.archive.catalogue.masters()
         index = json.loads((there / "index.json").read_text())
         (told,) = index["masters"]
         assert told["sha256"] == hashlib.sha256((there / told["file"]).read_bytes()).hexdigest() == row.sha256
         assert (told["current"], told["kind"], told["frames"]) == (True, "bias", 6)
-        assert publish_masters(masters.archive) == 0
+        assert publish_masters(masters.archive, masters.journal) == 0
 
     def test_sets_aside_what_is_withdrawn_and_names_it_no_more(self, masters: Office, there: Path) -> None:
-        publish_masters(masters.archive)
+        publish_masters(masters.archive, masters.journal)
         since = START + timedelta(minutes=4)
 
         def leak() -> None:
             now = masters.clock.now()
             masters.archive.catalogue.quarantine.set_aside("T1", [Kind.BIAS], since, now, "test", "a leak")
-            publish_masters(masters.archive)
+            publish_masters(masters.archive, masters.journal)
 
         masters.live({PUBLIC: Place("folder", str(there))}, (1, leak), (0.1, nothing))
         assert json.loads((there / "index.json").read_text())["masters"] == []
