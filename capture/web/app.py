@@ -16,10 +16,11 @@ from starlette.types import ASGIApp
 
 from capture.errors import BadInput, NightcalError, NotAllowed, StoreError
 from capture.members.roles import VISITOR
+from capture.web import api, metrics
 from capture.web.access import Caller, NotSignedIn, identify
 from capture.web.desk import Desk
 from capture.web.link import NoService
-from capture.web.pages import account, control, library, night, now
+from capture.web.pages import account, control, library, night, now, requests
 from capture.web.render import page
 from capture.web.security import secured
 from capture.web.throttle import TooMany
@@ -38,8 +39,10 @@ def make_app(desk: Desk) -> ASGIApp:
     report_css = (files("capture.night.report") / "templates" / "report.css").read_text(encoding="utf-8")
     app.add_api_route("/static/report.css", lambda: _css(report_css), include_in_schema=False)
     app.mount("/static", _Static(directory=_HERE / "static"), name="static")
-    for part in (now, night, library, account, control):
+    for part in (now, night, library, account, control, requests):
         app.include_router(part.router, include_in_schema=False)
+    app.include_router(api.router)
+    app.include_router(metrics.router, include_in_schema=False)
     for kind, answer in (
         (NotAllowed, _denied), (TooMany, _too_many), (NightcalError, _refused),
         (LookupError, _missing), (HTTPException, _plain), (RequestValidationError, _invalid),

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from capture.frame import Kind
+from capture.members import asking
 from capture.members.roles import Action
 from capture.night.hand_runs import HandRun
 from capture.store.events import EventKind
@@ -107,6 +108,24 @@ class ResetGuardAsk(Ask):
 
     action: ClassVar = Action.RESET_GUARD
     what: ClassVar = "reset_guard"
+
+
+class MemberAsk(BaseModel):
+    """Bias or darks for a member; an exposure of 0 s is a bias. What is left out is the rig's."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    rig: Rig
+    kind: Literal["bias", "dark", "flat"] = "dark"
+    exposure_s: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    count: int
+    binning: int | None = None
+    gain: int | None = None
+    temperature_c: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    master: bool = False
+
+    def ask(self) -> asking.Ask:
+        """As members' rules know it."""
+        return asking.Ask(**self.model_dump())
 
 
 def carried_out(desk: Desk, ask: Ask, who: str) -> str:

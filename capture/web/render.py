@@ -39,6 +39,8 @@ PLACES = (
     ("/health", "Health", Action.SEE_STATUS),
     ("/coverage", "Coverage", Action.SEE_STATUS),
     ("/library", "Library", Action.SEE_LIBRARY),
+    ("/requests", "Requests", Action.SEND_REQUEST),
+    ("/points", "Points", Action.SEE_POINTS),
     ("/log", "Log", Action.SEE_LOG),
     ("/control", "Control", Action.STOP_RIG),
     ("/users", "Users", Action.MANAGE_ACCOUNTS),
