@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from capture.night.farm import Farm
 from capture.night.run import Outcome, Runner
 from sequences.job import Job
@@ -16,8 +18,8 @@ def takes_twice(farm: Farm) -> None:
 def _double(runner: Runner) -> None:
     once = runner.run
 
-    def twice(job: Job) -> Outcome:
-        once(job)
-        return once(job)
+    def twice(job: Job, *more: Callable[[], bool]) -> Outcome:
+        once(job, *more)
+        return once(job, *more)
 
     runner.run = twice  # type: ignore[method-assign]

@@ -49,6 +49,8 @@ class RigLife:
         self.pause = farm.archive.catalogue.pauses.of(name)
         # In words what it does between runs; read by others, so it is replaced as a whole.
         self.doing = "starting"
+        # The run by hand that is being carried out.
+        self.by_hand: HandRun | None = None
         self._under_way: RigNight | None = None
 
     @property
@@ -199,6 +201,28 @@ class RigLife:
         """Whether a run waits for its turn."""
         return bool(self._asked)
 
+    def ends(self, sequence: str) -> bool:
+        """Whether such a block of the plan ends after its frame for the run that is asked for.
+
+        Bias and darks go on another time. The sky does not come back: its flats end for other sky flats only.
+        """
+        return any(sequence != "sky_flats" or run.sequence == "sky_flats" for run in self.asked[:1])
+
+    def when(self, run: HandRun) -> str:
+        """In words when such a run would begin, were no other asked for; from any thread."""
+        progress, exposure, by_hand = self._runner.progress, self._rig.under_way, self.by_hand
+        if progress is None:
+            return "now"
+        if by_hand is not None:
+            return f"when {by_hand} by hand has ended, about {progress.ends:%H:%M} UTC"
+        if progress.by_the_sky and run.sequence != progress.sequence:
+            return f"when {progress.sequence} has ended, at {progress.ends:%H:%M} UTC at the latest"
+        if exposure is None:
+            return f"in a moment: {progress.sequence} gives way, and goes on afterwards"
+        left_s = exposure.exposure_s - (self._farm.clock.now() - exposure.started).total_seconds()
+        left_s = max(0.0, left_s) + self._rig.readout_s
+        return f"after the frame under way, in about {left_s:.0f} s; {progress.sequence} goes on afterwards"
+
     def take_turn(self) -> bool:
         """Within a night, the rig connected: carry out the oldest run that was asked for, if there is one."""
         return self._by_hand(connected=True)
@@ -207,7 +231,7 @@ class RigLife:
         with self._lock:
             if not self._asked:
                 return False
-            run = self._asked.popleft()
+            run = self.by_hand = self._asked.popleft()
         self._say("run", f"{run} by hand, asked by {run.who}" + (f": {run.why}" if run.why else ""))
         before, self.doing = self.doing, f"{run} by hand"
         try:
@@ -224,7 +248,7 @@ class RigLife:
                     raise
                 self._rig.disconnect()
         finally:
-            self.doing = before
+            self.doing, self.by_hand = before, None
         return True
 
     def _say(self, kind: str, text: str) -> None:

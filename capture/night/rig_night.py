@@ -34,6 +34,9 @@ class HandWork(Protocol):
     def is_asked(self) -> bool:
         """Whether a run waits for its turn."""
 
+    def ends(self, sequence: str) -> bool:
+        """Whether a run waits for which such a block of the plan ends after its frame."""
+
     def take_turn(self) -> bool:
         """Carry out the oldest, if there is one, and tell whether. Raises as Runner.run."""
 
@@ -171,7 +174,9 @@ class RigNight:
             self._journal.say(self._rig.name, "waiting", f"{block.sequence} wait for a roof that stays shut")
             self._rig.patience.wait(
                 "the roof",
-                lambda: self._dark_enough_for(block) or self._clock.now() >= block.window.end,
+                lambda: (
+                    self._is_asked() or self._dark_enough_for(block) or self._clock.now() >= block.window.end
+                ),
                 _FOREVER_S,
                 poll_s=_LOOK_AGAIN_S,
             )
@@ -183,7 +188,7 @@ class RigNight:
             self._finished.add(block.key)
             return True
         try:
-            outcome = self._runner.run(job)
+            outcome = self._runner.run(job, lambda: self._gives_way(block))
         except NotCold as error:
             self._journal.say(self._rig.name, "alarm", str(error))
             self._not_cold(plan, block)
@@ -232,6 +237,12 @@ class RigNight:
             with suppress(_AskedMeanwhile), self._rig.patience.provided(self._nobody_asks):
                 self._rig.patience.pause_long(seconds, "the next window")
 
+    def _is_asked(self) -> bool:
+        return self._by_hand is not None and self._by_hand.is_asked
+
+    def _gives_way(self, block: Block) -> bool:
+        return self._by_hand is not None and self._by_hand.ends(block.sequence)
+
     def _nobody_asks(self) -> None:
-        if self._by_hand is not None and self._by_hand.is_asked:
+        if self._is_asked():
             raise _AskedMeanwhile(f"{self._rig.name}: a run by hand comes first")

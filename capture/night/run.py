@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from capture.store.archive import Archive
 from sequences.job import Job, Sequence, Want
 
 _ONE_NIGHT = timedelta(hours=12)
+_FOR_A_RUN_BY_HAND = "it gives way to a run by hand"
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,11 @@ class Runner:
         model = dark_model_of(self.archive, rig.name, rig.camera.name, rig.spec(Kind.DARK))
         return Job(sequence, rig.name, night, window, wants, dark_model=model)
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: Job, gives_way: Callable[[], bool] = lambda: False) -> Outcome:
         """Carry out one job; every frame that the sequence yields goes to the writer.
 
-        It ends in time before a reservation, also one that is made while it runs.
+        It ends in time before a reservation, also one that is made while it runs. Where `gives_way` says so
+        it ends as well: after the frame under way, at once where none has been begun.
 
         An Unsafe or Preempted ends the run with its reason. Raises Stopped, DeviceError, StoreError.
         """
@@ -162,7 +165,7 @@ class Runner:
         self.progress = self._progress(job, 0, good)
         try:
             with (
-                self.rig.patience.provided(self._require_unreserved),
+                self.rig.patience.provided(self._require_unreserved, self._first_exposure_or(gives_way)),
                 closing(sequence(self.rig, job)) as yielded,
             ):
                 while True:
@@ -175,6 +178,8 @@ class Runner:
                     good[frame.spec.set_key()] += frame.verdict.good
                     self.progress = self._progress(job, frames, good)
                     self.writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
+                    if gives_way():
+                        raise Preempted(f"{name}: {_FOR_A_RUN_BY_HAND}")
         except (Stopped, DeviceError) as error:
             text = str(error)
             raise
@@ -198,6 +203,18 @@ class Runner:
         reserved = self.reservations.now(self.rig.name)
         if reserved is not None:
             raise Preempted(f"{self.rig.name}: reserved from {reserved.start:%H:%M} UTC ({reserved.what})")
+
+    def _first_exposure_or(self, gives_way: Callable[[], bool]) -> Callable[[], None]:
+        """A condition that ends the run before its first exposure: from then on a frame would be lost."""
+        has_begun = False
+
+        def condition() -> None:
+            nonlocal has_begun
+            has_begun = has_begun or self.rig.under_way is not None
+            if not has_begun and gives_way():
+                raise Preempted(f"{self.rig.name}: {_FOR_A_RUN_BY_HAND}")
+
+        return condition
 
     def _set_aside(self, leak: LightLeak) -> None:
         """Let nothing count that this rig has taken in the dark since the last good probe, and tell it."""

@@ -135,11 +135,10 @@ class Service:
                     f"the next twilight begins at {window.start:%m-%d %H:%M} UTC, and until then {rig} "
                     f"has other work; order flats for the night with nightcal plan --tonight"
                 )
+        when = life.when(run)
         before = life.ask(run)
         self._journal.say(rig, "run", f"{run} asked by {run.who}" + (f": {run.why}" if run.why else ""))
-        running = self.farm.runners[rig].progress
-        first = f"when {running.sequence} has ended" if running else "now"
-        return f"{rig} takes {run} {first}" + (f", after {before} others" if before else "")
+        return f"{rig} takes {run} {when}" + (f", after {before} others" if before else "")
 
     def status(self) -> dict[str, Any]:
         """What everybody does now, as JSON can tell it. Asks no device and no database."""

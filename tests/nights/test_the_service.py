@@ -149,18 +149,24 @@ def test_what_nobody_foresaw_is_an_alarm_and_the_rig_is_tried_again_the_same_nig
 def test_a_run_by_hand_comes_before_the_plans_own_work_and_by_day_at_once(tmp_path: Path) -> None:
     site = Site(tmp_path)
 
-    def ask(service: Service, _farm: Farm) -> None:
+    def ask(service: Service, farm: Farm) -> None:
         site.clock.sleep(60.0)
         service.ask("T1", HandRun("darks", exposures_s=(5.0,), count=3, who="ada"))
-        # The plan's first block is under way: bias, and then the darks of 60 s.
-        while not site.said("T1", "run", "bias starts"):
+        # The plan's darks of 60 s are under way.
+        while not (farm.rigs["T1"].under_way and site.said("T1", "run", "darks starts: 2 frames")):
             site.clock.sleep(1.0)
-        service.ask("T1", HandRun("darks", exposures_s=(7.0,), count=1, who="ada"))
+        site.clock.sleep(20.0)
+        told.append(service.ask("T1", HandRun("darks", exposures_s=(7.0,), count=1, who="ada")))
 
+    told: list[str] = []
     site.live(AFTERNOON + timedelta(hours=12), ask)
+    (words,) = told
+    assert re.search(r"T1 takes darks 7 s x1 after the frame under way, in about 4\d s; darks goes on", words)
     assert site.of("T1") == ALL + Counter({"dark 5 s": 3, "dark 7 s": 1})
     (by_day, by_night) = site.said("T1", "run", "by hand, asked by ada")
     (bias,) = site.said("T1", "run", "bias starts")
     assert AFTERNOON + timedelta(seconds=60) <= by_day < bias < by_night
     starts = [e for e in site.entries if e.source == "T1" and e.kind == "run" and "darks starts" in e.text]
-    assert [e.data["wanted"] for e in starts] == [3, 1, 2]
+    assert [e.data["wanted"] for e in starts] == [3, 2, 1, 1], "the plan's second dark is taken afterwards"
+    (ended,) = site.said("T1", "run", "darks ends after 1 frames: T1: it gives way to a run by hand")
+    assert ended <= by_night
