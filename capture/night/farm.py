@@ -111,6 +111,8 @@ class Farm:
 
     def build_masters(self, *rigs: str) -> list[MasterRow]:
         """Combine every set, of these rigs or of all, that has enough new frames."""
+        # What is owed may tell that frames do not count.
+        self.archive.pay_rows()
         masters = self.config.masters
         return build_masters(
             self.archive,

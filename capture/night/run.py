@@ -230,11 +230,12 @@ class Runner:
         why = f"set aside, for no probe after it was dark: {leak}"
         kinds = (Kind.BIAS, Kind.DARK)
         aside = catalogue.quarantine.set_aside(rig, kinds, since, now, "the light-leak sentinel", why)
+        owed = ", and more when the catalogue is back" if catalogue.quarantine.is_behind else ""
         self._journal.say(
             rig,
             "alarm",
-            f"{leak}. {len(aside)} frames since {since:%H:%M} UTC are set aside; look at the roof, the cover "
-            f"and the lights",
+            f"{leak}. {len(aside)} frames since {since:%H:%M} UTC are set aside{owed}; look at the roof, the "
+            f"cover and the lights",
             set_aside=len(aside),
         )
 

@@ -58,7 +58,7 @@ class Archive:
         self.catalogue = Catalogue(
             database or folder / CATALOGUE, ledger=folder / EVENTS, changes=folder / CHANGES
         )
-        self.catalogue.quarantine.keep_in(QuarantineFile(folder))
+        self.catalogue.quarantine.keep_in(QuarantineFile(folder), lambda: bool(self._owed))
         self._naming = threading.Lock()
         self._last_numbers: dict[tuple[Path, str], int] = {}
         # A file whose row is on its way is no orphan.
@@ -137,6 +137,8 @@ class Archive:
                     self._owed.rotate(-1)
                     break
                 self._owed.popleft()
+            with suppress(StoreError):
+                self._tell_of_spoilt(self.catalogue.quarantine.catch_up())
             return len(self._owed)
 
     def reconcile(self, progress: Progress | None = None) -> list[Path]:
@@ -166,9 +168,12 @@ class Archive:
             adopted += [self.root / new.path for new in frames]
             if progress is not None:
                 progress(first + len(batch), len(orphans))
-        if told := self.catalogue.quarantine.recall():
-            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
+        self._tell_of_spoilt(self.catalogue.quarantine.recall())
         return adopted
+
+    def _tell_of_spoilt(self, told: str) -> None:
+        if told:
+            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
 
     def _restore(self) -> None:
         """Tell the catalogue what only the files beside it know of what people said."""

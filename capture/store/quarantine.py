@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from capture.errors import StoreError
 from capture.frame import Kind
 from capture.store.changes import Change, Changes, What
 from capture.store.database import Database
-from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Spoilt
+from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Spoilt, SpoiltSpan
 from capture.store.rows import Withdrawn
 from capture.store.schema import FrameTable, QuarantineTable
 from capture.store.sets import count_again
@@ -39,18 +40,49 @@ class Quarantine:
         self._database = database
         self._changes = changes
         self._file: QuarantineFile | None = None
+        self._owes_rows: Callable[[], bool] = lambda: False
+        # Whether the file tells of frames that the database has not heard of.
+        self.is_behind = False
 
-    def keep_in(self, file: QuarantineFile) -> None:
-        """Write there, too, from now on."""
-        self._file = file
+    def keep_in(self, file: QuarantineFile, owes_rows: Callable[[], bool]) -> None:
+        """Write there, too, from now on; `owes_rows` says whether frames are on disk without a row."""
+        self._file, self._owes_rows = file, owes_rows
 
     def set_aside(
         self, rig: str, kinds: Iterable[Kind], since: datetime, when: datetime, who: str, why: str
     ) -> list[int]:
         """Let a rig's good frames of these kinds, taken since then, count no longer; return their ids.
 
-        Masters that have one of them are withdrawn. The file has them before the database does.
+        Masters that have one of them are withdrawn. The file has them before the database does; those whose
+        rows are owed, or all while the database is away, are in the file alone until `catch_up`.
         """
+        kinds = tuple(kinds)
+        file, owes = self._file, self._owes_rows()
+        span = SpoiltSpan(rig, tuple(kind.value for kind in kinds), since, when, who, why)
+        if file is not None and owes:
+            file.add_span(span)
+            self.is_behind = True
+        try:
+            return self._set_aside_known(rig, kinds, since, when, who, why)
+        except StoreError:
+            if file is None:
+                raise
+            if not owes:
+                file.add_span(span)
+            self.is_behind = True
+            return []
+
+    def catch_up(self) -> str:
+        """Set aside what the file alone knew of, if there is any; in words as `recall`."""
+        if not self.is_behind:
+            return ""
+        told = self.recall()
+        self.is_behind = False
+        return told
+
+    def _set_aside_known(
+        self, rig: str, kinds: tuple[Kind, ...], since: datetime, when: datetime, who: str, why: str
+    ) -> list[int]:
         query = select(FrameTable).where(
             FrameTable.rig == rig,
             FrameTable.kind.in_([kind.value for kind in kinds]),
@@ -76,11 +108,10 @@ class Quarantine:
             known = set(session.scalars(select(QuarantineTable.frame)))
             again = []
             for one in dict.fromkeys(told):
-                found = FrameTable.path == one.path, FrameTable.sha256 == one.sha256
-                frame = session.scalars(select(FrameTable).where(*found)).one_or_none()
-                if frame is not None and frame.id not in known:
-                    known.add(frame.id)
-                    again.append((frame, one.time, one.who, one.why))
+                for frame in session.scalars(select(FrameTable).where(*_found_by(one))):
+                    if frame.id not in known:
+                        known.add(frame.id)
+                        again.append((frame, one.time, one.who, one.why))
             _spoil(session, again)
             for frame, when, who, why in again:
                 withdraw(session, self._changes, made_of(session, [frame.id]), Withdrawn(when, who, why))
@@ -93,6 +124,13 @@ class Quarantine:
         query = select(QuarantineTable).order_by(QuarantineTable.time, QuarantineTable.frame)
         with self._database.read() as session:
             return [SetAside(row.frame, row.time, row.who, row.why) for row in session.scalars(query)]
+
+
+def _found_by(one: Spoilt | SpoiltSpan) -> tuple[ColumnElement[bool], ...]:
+    if isinstance(one, Spoilt):
+        return FrameTable.path == one.path, FrameTable.sha256 == one.sha256
+    taken = FrameTable.taken.between(one.since, one.time)
+    return FrameTable.rig == one.rig, FrameTable.kind.in_(one.kinds), FrameTable.good, taken
 
 
 def _spoil(session: Session, frames: Sequence[tuple[FrameTable, datetime, str, str]]) -> None:

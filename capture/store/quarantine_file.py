@@ -1,6 +1,7 @@
 """What was set aside, as a file beside the catalogue: a database that is lost frees no spoilt frame.
 
-One line of JSON a frame: `path`, `sha256`, `time`, `who`, `why`.
+One line of JSON a frame: `path`, `sha256`, `time`, `who`, `why`. Where frames had no row yet, one line for all:
+`rig`, `kinds`, `since`, `time`, `who`, `why`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,18 @@ class Spoilt:
     why: str
 
 
+@dataclass(frozen=True)
+class SpoiltSpan:
+    """All frames of these kinds that `rig` took from `since` until `time`, when `who` set them aside."""
+
+    rig: str
+    kinds: tuple[str, ...]
+    since: datetime
+    time: datetime
+    who: str
+    why: str
+
+
 class QuarantineFile:
     """The ledger of them, below the archive's root."""
 
@@ -36,14 +49,23 @@ class QuarantineFile:
         """Add lines, on the disk when it returns. Raises StoreError."""
         self._ledger.append(*(asdict(one) | {"time": one.time.isoformat()} for one in frames))
 
-    def read(self) -> tuple[list[Spoilt], int]:
+    def add_span(self, span: SpoiltSpan) -> None:
+        """Add that line, on the disk when it returns. Raises StoreError."""
+        times = {"since": span.since.isoformat(), "time": span.time.isoformat()}
+        self._ledger.append(asdict(span) | {"kinds": list(span.kinds)} | times)
+
+    def read(self) -> tuple[list[Spoilt | SpoiltSpan], int]:
         """All that it tells, and how many lines cannot be read. Raises StoreError when the file cannot be."""
         records, unreadable = self._ledger.read()
-        found = []
+        found: list[Spoilt | SpoiltSpan] = []
         for told in records:
             try:
-                when = datetime.fromisoformat(told["time"])
-                found.append(Spoilt(told["path"], told["sha256"], when, told["who"], told["why"]))
+                when, who, why = datetime.fromisoformat(told["time"]), told["who"], told["why"]
+                if "since" in told:
+                    kinds, since = tuple(told["kinds"]), datetime.fromisoformat(told["since"])
+                    found.append(SpoiltSpan(told["rig"], kinds, since, when, who, why))
+                else:
+                    found.append(Spoilt(told["path"], told["sha256"], when, who, why))
             except (ValueError, KeyError, TypeError):
                 unreadable += 1
         return found, unreadable

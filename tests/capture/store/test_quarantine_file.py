@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from capture.clock import SimulatedClock
 from capture.errors import StoreError
 from capture.frame import Kind
-from capture.store.archive import Archive
+from capture.store.archive import Archive, NotCatalogued
 from capture.store.quarantine import SetAside
 from capture.store.quarantine_file import QUARANTINE
 from tests.capture.store.frames import DARK, NIGHT, SITE, START, make_frame
@@ -98,3 +100,42 @@ def test_another_file_of_the_same_name_is_not_blamed(archive: Archive, tmp_path:
         assert [frame.good for frame in again.catalogue.frames()] == [True]
     finally:
         again.close()
+
+
+def away(folder: Path, old: str, new: str) -> None:
+    with closing(sqlite3.connect(folder / "catalogue.sqlite")) as other:
+        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+@pytest.mark.parametrize("database", ["away", "back", "lost"])
+def test_frames_whose_rows_are_owed_are_set_aside_when_they_land(
+    archive: Archive, tmp_path: Path, database: str
+) -> None:
+    kept = archive.save(make_frame(DARK, minutes=0), None, NIGHT)
+    known = archive.save(make_frame(DARK, minutes=10), None, NIGHT)
+    away(tmp_path, "frames", "gone")
+    with pytest.raises(NotCatalogued):
+        archive.save(make_frame(DARK, minutes=11), None, NIGHT)
+    if database == "back":
+        away(tmp_path, "gone", "frames")
+    assert spoil(archive, 5) == ([known.id] if database == "back" else [])
+    if database != "back":
+        away(tmp_path, "gone", "frames")
+    if database == "lost":
+        archive.close()
+        lose_the_database(tmp_path)
+        archive = opened(tmp_path)
+        archive.reconcile()
+    else:
+        assert archive.pay_rows() == 0
+    try:
+        later = archive.save(make_frame(DARK, minutes=90), None, NIGHT)
+        by_time = {row.taken: row.good for row in archive.catalogue.frames()}
+        assert list(by_time.values()) == [True, False, False, True]
+        assert by_time[kept.taken]
+        assert by_time[later.taken]
+        aside = len(archive.catalogue.quarantine.all())
+        archive.reconcile()
+        assert len(archive.catalogue.quarantine.all()) == aside == 2, "nothing is set aside twice"
+    finally:
+        archive.close()
