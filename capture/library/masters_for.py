@@ -14,6 +14,9 @@ from capture.store.candidates import Candidate
 from capture.store.catalogue import Catalogue
 
 
+_MOST_TOLD_OF = 50
+
+
 def masters_for(catalogue: Catalogue, light: Light, rig: str, policy: CalibrationConfig) -> Match:
     """The masters that calibrate a light of `rig`, or what is lacking. Raises StoreError."""
     events = catalogue.told.events(rig=rig)
@@ -21,8 +24,14 @@ def masters_for(catalogue: Catalogue, light: Light, rig: str, policy: Calibratio
     found = match(light, rig, likely, events, policy)
     if not found.lacking:
         return found
-    # What does not fit is only read to say how.
-    near = cache(lambda kind: likely(kind) or catalogue.candidates.of(rig, kind))
+    # What does not fit is only read to say how: of another age, else of any set.
+    near = cache(
+        lambda kind: (
+            likely(kind)
+            or _likely(catalogue, light, rig, kind, policy, of_any_age=True)
+            or catalogue.candidates.of(rig, kind, most=_MOST_TOLD_OF)
+        )
+    )
     return match(light, rig, near, events, policy)
 
 
@@ -48,7 +57,13 @@ def rig_of(catalogue: Catalogue, config: Config, light: Light, named: str = "") 
 
 
 def _likely(
-    catalogue: Catalogue, light: Light, rig: str, kind: Kind, policy: CalibrationConfig
+    catalogue: Catalogue,
+    light: Light,
+    rig: str,
+    kind: Kind,
+    policy: CalibrationConfig,
+    *,
+    of_any_age: bool = False,
 ) -> list[Candidate]:
     spec = light.spec
     equal: dict[str, object] = {"binning": spec.binning}
@@ -61,6 +76,8 @@ def _likely(
         slack_s = max(0.01, SAME_EXPOSURE * spec.exposure_s)
         longest_s = 1e9 if policy.scale_darks else spec.exposure_s + slack_s
         exposure_s = (spec.exposure_s - slack_s, longest_s)
+    if of_any_age:
+        return catalogue.candidates.of(rig, kind, equal, exposure_s, most=_MOST_TOLD_OF)
     age = timedelta(days=policy.max_age_days(kind))
     taken = (light.taken - age, light.taken + age)
     return catalogue.candidates.of(rig, kind, equal, exposure_s, taken)

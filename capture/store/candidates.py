@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import lazyload
+from sqlalchemy import Row, func, select
 
 from capture.frame import FrameSpec, Kind
 from capture.store.database import Database
 from capture.store.rows import Withdrawn, spec_view, withdrawn_view
 from capture.store.schema import MasterTable
 
-# Of one set there are a few within any age; more are only read to say what comes nearest.
+# Of one set there are a few within any age.
 _MOST = 200
+# Columns, not live objects, which take longer than the query.
+_COLUMNS = [column for column in MasterTable.__table__.columns if column.name not in ("method", "count")]
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ class Candidates:
         equal: Mapping[str, object] | None = None,
         exposure_s: tuple[float, float] | None = None,
         taken: tuple[datetime, datetime] | None = None,
+        most: int = _MOST,
     ) -> list[Candidate]:
-        """A rig's masters of a kind, the newest built first, at most 200.
+        """A rig's masters of a kind, those of the newest frames first, at most so many.
 
         `equal`: fields of FrameSpec and their values, texts in any case; `exposure_s`: within these;
         `taken`: with frames from that time on, until that one.
         """
-        query = select(MasterTable).where(MasterTable.rig == rig, MasterTable.kind == kind.value)
+        query = select(*_COLUMNS).where(MasterTable.rig == rig, MasterTable.kind == kind.value)
         for name, value in (equal or {}).items():
             column = getattr(MasterTable, name)
             same = func.lower(column) == value.lower() if isinstance(value, str) else column == value
@@ -69,9 +72,9 @@ class Candidates:
             query = query.where(MasterTable.exposure_s.between(*exposure_s))
         if taken is not None:
             query = query.where(MasterTable.newest_input >= taken[0], MasterTable.oldest_input <= taken[1])
-        query = query.order_by(MasterTable.built.desc(), MasterTable.id.desc()).limit(_MOST)
+        query = query.order_by(MasterTable.newest_input.desc(), MasterTable.id.desc()).limit(most)
         with self._database.read() as session:
-            return [_view(row) for row in session.scalars(query.options(lazyload(MasterTable.inputs)))]
+            return [_view(row) for row in session.execute(query)]
 
     def newest(self) -> int:
         """A number that grows with every new master."""
@@ -85,7 +88,7 @@ class Candidates:
             return sorted(session.scalars(query))
 
 
-def _view(row: MasterTable) -> Candidate:
+def _view(row: Row[Any]) -> Candidate:
     shape = None if row.height_px is None or row.width_px is None else (row.height_px, row.width_px)
     return Candidate(
         id=row.id,

@@ -288,7 +288,7 @@ def master_view(row: MasterTable) -> MasterRow:
     )
 
 
-def withdrawn_view(row: MasterTable) -> Withdrawn | None:
+def withdrawn_view(row: MasterTable | Row[Any]) -> Withdrawn | None:
     """When, by whom and why a master was withdrawn; None when it was not."""
     if row.withdrawn is None:
         return None

@@ -160,6 +160,7 @@ class MasterTable(SpecColumns, Base):
     inputs: Mapped[list[MasterInputTable]] = relationship(lazy="selectin", order_by="MasterInputTable.frame")
     __table_args__ = (
         Index("masters_of_a_kind", "rig", "kind", "built"),
+        Index("masters_by_age", "rig", "kind", "newest_input"),
         Index("masters_of_a_file", "sha256"),
         Index("masters_withdrawn", "withdrawn"),
     )

@@ -47,6 +47,7 @@ def upgrade() -> None:
     op.add_column("masters", sa.Column("withdrawn", sa.DateTime))
     op.add_column("masters", sa.Column("withdrawn_by", sa.String))
     op.add_column("masters", sa.Column("withdrawn_why", sa.String))
+    op.create_index("masters_by_age", "masters", ["rig", "kind", "newest_input"])
     op.create_index("masters_of_a_file", "masters", ["sha256"])
     op.create_index("masters_withdrawn", "masters", ["withdrawn"])
     op.create_table(
