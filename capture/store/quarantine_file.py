@@ -1,6 +1,6 @@
 """What was set aside, as a file beside the catalogue: a database that is lost frees no spoilt frame.
 
-One line of JSON a frame: `path`, `sha256`, `time`, `who`, `why`. Where frames had no row yet, one line for all:
+One line of JSON a frame: `path`, `sha256`, `time`, `who`, `why`. Where frames had no row yet, one for all:
 `rig`, `kinds`, `since`, `time`, `who`, `why`.
 """
 
