@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from capture.cli.console import console, show_json, show_table
+from capture.cli.keeping import show_withdrawn
 from capture.clock import Clock
 from capture.config import Config
 from capture.library.coverage import Coverage, Freshness
@@ -15,8 +18,15 @@ def show_board(settings: Config, clock: Clock, *, as_json: bool) -> bool:
     archive = Archive.of(settings, clock)
     try:
         rows = board_of(settings, archive)
+        _show(rows, as_json=as_json)
+        if not as_json:
+            show_withdrawn(archive)
     finally:
         archive.close()
+    return all(row.freshness in (Freshness.FRESH, Freshness.BEYOND) for row in rows)
+
+
+def _show(rows: Sequence[Coverage], *, as_json: bool) -> None:
     if as_json:
         show_json([told(row) for row in rows])
     elif not rows:
@@ -37,7 +47,6 @@ def show_board(settings: Config, clock: Clock, *, as_json: bool) -> bool:
             "master",
         )
         show_table("", columns, [_cells(row) for row in rows], text_columns=(0, 1, 2, 9, 10, 11))
-    return all(row.freshness in (Freshness.FRESH, Freshness.BEYOND) for row in rows)
 
 
 def _cells(row: Coverage) -> tuple[str, ...]:

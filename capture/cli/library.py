@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from capture.cli.console import complain, console, show_json
 from capture.cli.coverage import show_board
+from capture.cli.keeping import log, retain, withdraw
 from capture.cli.options import CONFIG, ConfigOption, JsonOption, RigOption
 from capture.clock import SystemClock
 from capture.config import load_config
@@ -22,6 +23,10 @@ from capture.store.archive import Archive
 from capture.store.rescue import move_damaged_catalogue
 
 library_app = typer.Typer(help="The library: what it holds, its catalogue and its files.")
+
+
+for command in (log, withdraw, retain):
+    library_app.command()(command)
 
 
 @library_app.callback(invoke_without_command=True)

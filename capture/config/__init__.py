@@ -5,7 +5,13 @@ section, its name and what would be right.
 """
 
 from capture.config.fields import Address, Binning, Count, DeviceAddress, Name, PositiveSeconds
-from capture.config.library import CalibrationConfig, DeliveryConfig, LightsConfig, MastersConfig
+from capture.config.library import (
+    CalibrationConfig,
+    DeliveryConfig,
+    LightsConfig,
+    MastersConfig,
+    RetentionConfig,
+)
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import (
@@ -47,6 +53,7 @@ __all__ = [
     "PanelConfig",
     "PositiveSeconds",
     "ReservationsConfig",
+    "RetentionConfig",
     "RigConfig",
     "RoofConfig",
     "SeasonConfig",

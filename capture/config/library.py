@@ -83,6 +83,18 @@ class CalibrationConfig(Section):
         return ages.get(kind, self.flat_max_age_days)
 
 
+class RetentionConfig(Section):
+    """`[retention]`: what `nightcal library retain` may delete; what is left out is kept for ever.
+
+    `superseded_days`: frames, so long after another master took the place of theirs; `rejected_days`: frames
+    that were rejected or set aside; `calibrated_days`: calibrated lights, so long after their delivery.
+    """
+
+    superseded_days: Annotated[float, Field(ge=0)] | None = None
+    rejected_days: Annotated[float, Field(ge=0)] | None = None
+    calibrated_days: Annotated[float, Field(ge=0)] | None = None
+
+
 class LightsConfig(Section):
     """`[lights]`: the folder where other programs put their lights, calibrated as they come.
 

@@ -9,7 +9,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field, model_validator
 
 from capture.config.fields import DeviceAddress, Section
-from capture.config.library import CalibrationConfig, DeliveryConfig, LightsConfig, MastersConfig
+from capture.config.library import (
+    CalibrationConfig,
+    DeliveryConfig,
+    LightsConfig,
+    MastersConfig,
+    RetentionConfig,
+)
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import RigConfig
@@ -30,6 +36,7 @@ class Config(Section):
     reservations: ReservationsConfig | None = None
     calibration: CalibrationConfig = CalibrationConfig()
     lights: LightsConfig | None = None
+    retention: RetentionConfig = RetentionConfig()
     delivery: tuple[DeliveryConfig, ...] = ()
     timeouts: TimeoutsConfig = TimeoutsConfig()
     web: WebConfig | None = None

@@ -13,7 +13,6 @@ from capture.library.match import SAME_EXPOSURE, Match, match
 from capture.store.candidates import Candidate
 from capture.store.catalogue import Catalogue
 
-
 _MOST_TOLD_OF = 50
 
 

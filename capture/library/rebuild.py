@@ -84,8 +84,13 @@ def verify(archive: Archive, progress: Progress) -> Verified:
     """
     rows = archive.catalogue.files()
     faults, size_bytes = [], 0
+    deleted = archive.catalogue.deletions.paths()
     for done, (name, sha256) in enumerate(rows, 1):
         path = archive.root / name
+        if name in deleted:
+            if path.exists():
+                faults.append(f"{path} was to be deleted, and is there: nightcal library retain --yes")
+            continue
         try:
             found = fits_file.verify(path)
             size_bytes += path.stat().st_size

@@ -180,6 +180,7 @@ class Archive:
         self.catalogue.told.restore()
         told = self.catalogue.changes.restore()
         self.catalogue.told.restore_orders(told)
+        self.catalogue.deletions.restore(told)
         for pause in self.catalogue.pauses.restore(told):
             text = f"{pause}; the catalogue that knew it was lost"
             self.catalogue.add_entry(Entry(self.clock.now(), pause.rig, "alarm", text))

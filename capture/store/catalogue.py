@@ -20,6 +20,7 @@ from capture.store.browse import Browse
 from capture.store.candidates import Candidates
 from capture.store.changes import Changes
 from capture.store.database import Database
+from capture.store.deletions import Deletions
 from capture.store.events import valid_from
 from capture.store.leases import Leases
 from capture.store.ledger import Ledger
@@ -79,7 +80,8 @@ class Catalogue:
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
     `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
     whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is; `changes`, the
-    log of who changed what and why; `withdrawals`, masters that are worth nothing any more.
+    log of who changed what and why; `withdrawals`, masters that are worth nothing any more; `deletions`,
+    files that were deleted on purpose.
     `accounts`, `requests`, `points` and `notices` are what there is of members.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
@@ -100,6 +102,7 @@ class Catalogue:
         self.changes = Changes(self._database, None if changes is None else Ledger(changes))
         self.told = Told(self._database, self.changes, None if ledger is None else Ledger(ledger))
         self.outbox = Outbox(self._database)
+        self.deletions = Deletions(self._database, self.changes)
         self.withdrawals = Withdrawals(self._database, self.changes)
         self.quarantine = Quarantine(self._database, self.changes)
         self.leases = Leases(self._database)

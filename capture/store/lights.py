@@ -142,6 +142,16 @@ class Lights:
         with self._database.read() as session:
             return session.scalar(query) or 0
 
+    def masters_of(self, number: int) -> list[str]:
+        """The paths of the masters that a light's calibrated file was made with."""
+        query = (
+            select(MasterTable.path)
+            .join(LightMasterTable, LightMasterTable.sha256 == MasterTable.sha256)
+            .where(LightMasterTable.light == number)
+        )
+        with self._database.read() as session:
+            return sorted(session.scalars(query))
+
     def specs(self, rig: str, since: datetime) -> set[FrameSpec]:
         """What a rig's lights since then were."""
         query = select(LightTable).where(LightTable.rig == rig, LightTable.taken >= since)

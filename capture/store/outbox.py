@@ -106,6 +106,18 @@ class Outbox:
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(query)]
 
+    def wanted_paths(self) -> set[str]:
+        """The files here that are still to be sent."""
+        query = select(DeliveryTable.path).where(DeliveryTable.state == DeliveryState.WAITING.value)
+        with self._database.read() as session:
+            return {path for path in session.scalars(query) if path is not None}
+
+    def of_path(self, path: str) -> list[DeliveryRow]:
+        """All deliveries of a file here."""
+        query = select(DeliveryTable).where(DeliveryTable.path == path).order_by(DeliveryTable.id)
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(query)]
+
     def delivered_in(self, recipient: str, folder: str) -> list[DeliveryRow]:
         """What has arrived in that very folder there, by name, manifests left out."""
         state = DeliveryTable.state == DeliveryState.DELIVERED.value

@@ -67,3 +67,47 @@ def test_import_into_one_of_several_rigs_wants_its_name(nightcal: Nightcal, tmp_
     ended = nightcal("library", "import", str(tmp_path / "theirs"))
     assert (ended.status, ended.sentence()) == (2, "--rig wants one of T1, T2")
     assert nightcal("library", "import", str(tmp_path / "theirs"), "--rig", "T2").status == 0
+
+
+def test_the_log_tells_who_changed_what_and_why(nightcal: Nightcal, root: Path) -> None:
+    assert nightcal("library", "log").out == "nothing was ever changed\n"
+    nightcal("event", "T1", "optics_cleaned", "--note", "a spider")
+    (told,) = json.loads(nightcal("library", "log", "--json").out)
+    assert (told["rig"], told["what"], told["why"]) == ("T1", "event", "a spider")
+    assert told["who"]
+    assert "a spider" in nightcal("library", "log", "--rig", "T1").out
+    assert json.loads(nightcal("library", "log", "--rig", "T2", "--json").out) == []
+
+
+def test_a_master_is_withdrawn_by_its_name_with_a_reason(nightcal: Nightcal, root: Path) -> None:
+    archive = Archive.of(load_config(root.parent / "nightcal.toml"), SystemClock())
+    archive.catalogue.add_master(
+        rig="T1", spec=DARK, path="masters/T1/MasterDark.fits", sha256="0" * 64, method="clip",
+        built=archive.clock.now(), inputs=archive.catalogue.frames(), figures={},
+    )  # fmt: skip
+    archive.close()
+    assert "must name one master" in nightcal("library", "withdraw", "Mars.fits", "--why", "x").sentence()
+    assert "wants a reason" in nightcal("library", "withdraw", "MasterDark.fits", "--why", " ").sentence()
+    ended = nightcal("library", "withdraw", "MasterDark.fits", "--why", "a lamp was on")
+    assert ended.status == 0
+    assert "masters/T1/MasterDark.fits is withdrawn; 0 lights" in ended.out
+    shown = " ".join(nightcal("library").out.split())
+    assert "a lamp was on" in shown
+
+
+def test_retain_does_nothing_without_a_policy_or_without_yes(nightcal: Nightcal, root: Path) -> None:
+    config = root.parent / "nightcal.toml"
+    archive = Archive.of(load_config(config), SystemClock())
+    archive.save(make_frame(DARK, minutes=9).judged("a light was on"), None, NIGHT)
+    archive.close()
+    files = sorted(root.rglob("*.fits"))
+    assert nightcal("library", "retain", "--yes").out.startswith("0 files")
+    config.write_text(config.read_text() + "\n[retention]\nrejected_days = 0\n")
+    assert "would be deleted" in nightcal("library", "retain").out
+    assert sorted(root.rglob("*.fits")) == files
+    assert nightcal("library", "retain", "--dry-run", "--yes").status == 2
+    assert "1 files" in nightcal("library", "retain", "--yes").out
+    assert len(list(root.rglob("*.fits"))) == len(files) - 1
+    (told,) = json.loads(nightcal("library", "log", "--json").out)
+    assert told["what"] == "deletion"
+    assert nightcal("library", "verify").status == 0
