@@ -222,9 +222,11 @@ class Guard:
                     self._journal.say("roof", "alarm", "the roof did not close in time; close is sent again")
                 shutter.order(RoofState.SHUT)
             return
-        by_others = roof is RoofState.CLOSING
-        if by_others and self._holders and before in (RoofState.OPEN, RoofState.OPENING) and not self._fault:
-            self._latch("it closes, and nobody here has told it to")
+        by_others = roof is RoofState.CLOSING and not shutter.leapt
+        was_open = before in (RoofState.OPEN, RoofState.OPENING)
+        if roof is RoofState.CLOSING and self._holders and was_open and not self._fault:
+            seen = "reads shut and was not seen closing" if shutter.leapt else "closes"
+            self._latch(f"it {seen}, and nobody here has told it to close")
         self._goal = RoofState.SHUT
         clear = self._is_clear("parking the mounts, then closing the roof")
         if by_others:

@@ -25,7 +25,8 @@ class Shutter:
     order sends it, None when it has come to rest there.
 
     `owes_close`: it was open or sent there, and has neither been seen closing nor told to close since: its
-    word alone does not make it shut.
+    word alone does not make it shut. `leapt`: it reads shut all the same. That may be a lie: it is believed
+    only when it has had the time of a whole motion, from then or from our order on.
     """
 
     def __init__(self, dome: Dome, move_deadline_s: float, clock: Clock, journal: Journal) -> None:
@@ -40,6 +41,7 @@ class Shutter:
         self.state = RoofState.UNKNOWN
         self.ordered: RoofState | None = None
         self.owes_close = False
+        self.leapt = False
 
     @property
     def in_doubt(self) -> bool:
@@ -67,15 +69,22 @@ class Shutter:
         now = self._clock.monotonic()
         if word is not RoofState.SHUT:
             self._shut_since = None
+            self.leapt = False
             self._remember_motion(word)
             return word
         if self.ordered is RoofState.OPEN and not self.was_refused:
             # It was told to open: it may be half open and only its word stuck.
             return RoofState.OPENING
+        by_order = self.ordered is RoofState.SHUT and not self.was_refused
+        if self.owes_close and not by_order and not self.leapt:
+            self.leapt = True
+            told = f"it is not believed before {self._deadline_s:g} s have passed"
+            self._journal.say("roof", "alarm", f"the roof reads shut and has not been seen closing; {told}")
         if self._shut_since is None:
             known_before = self.state not in (RoofState.UNKNOWN, RoofState.SHUT)
             self._shut_since = now if known_before else now - _DWELL_S
-        return RoofState.SHUT if now - self._shut_since >= _DWELL_S else RoofState.CLOSING
+        dwell_s = self._deadline_s if self.leapt else _DWELL_S
+        return RoofState.SHUT if now - self._shut_since >= dwell_s else RoofState.CLOSING
 
     def _remember_motion(self, word: RoofState) -> None:
         if word is RoofState.CLOSING:
@@ -93,6 +102,8 @@ class Shutter:
             self.ordered = state
             self._ordered_at = self._clock.monotonic()
         refused_before = self._order.refused
+        if self.leapt:
+            self._shut_since = self._clock.monotonic()
         error = self._order.give()
         if not self._order.refused:
             self.owes_close = state is RoofState.OPEN
@@ -128,4 +139,6 @@ class Shutter:
 
     def rest(self) -> None:
         """It is where it was sent."""
+        if self.ordered is RoofState.SHUT:
+            self.owes_close = False
         self._order = self.ordered = None

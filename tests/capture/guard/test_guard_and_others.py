@@ -162,10 +162,10 @@ class TestAShutterThatDoesNotTellTheTruth:
         clock.run(main)
         assert len(site.commands("openshutter")) == len(site.commands("closeshutter")) == 1
 
-    def test_reading_closed_from_one_moment_to_the_next_is_closed(
+    def test_reading_closed_from_one_moment_to_the_next_is_closed_at_once_and_long_not_dark(
         self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
     ) -> None:
-        site = bench()
+        site = bench(move_deadline_s=200.0, clears_mounts=True)
 
         def main() -> None:
             with site.guard() as guard:
@@ -173,12 +173,41 @@ class TestAShutterThatDoesNotTellTheTruth:
                 clock.sleep(100)
                 assert guard.report().open_and_safe
                 observatory.faults.add(Fault("dome/0", "shutterstatus", "stuck", value=1))
-                clock.sleep(200)
+                lies_from = clock.monotonic()
+                clock.sleep(180)
                 assert site.roof_is_shut
-                assert guard.report().fault is not None
+                assert not guard.report().dark, "its word is a lie, as far as anybody knows"
+                assert "reads shut and was not seen closing" in str(guard.report().fault)
+                clock.sleep(60)
+                assert guard.report().dark
+                assert site.when("closeshutter")[0] - lies_from < 8
 
         clock.run(main)
-        assert len(site.commands("openshutter")) == 1
+        assert len(site.commands("openshutter")) == len(site.commands("closeshutter")) == 1
+
+    def test_reading_closed_while_others_keep_it_open_parks_and_is_long_not_dark(
+        self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
+    ) -> None:
+        site = bench(mode="observe", move_deadline_s=200.0)
+        by_hand(observatory, "openshutter")
+
+        def main() -> None:
+            clock.sleep(60)
+            with site.guard() as guard:
+                site.unpark(0)
+                clock.sleep(60)
+                assert guard.report().open_and_safe
+                observatory.faults.add(Fault("dome/0", "shutterstatus", "stuck", value=1))
+                clock.sleep(180)
+                assert observatory.devices["telescope", 0].call("get", "atpark", {}) is True
+                assert not guard.report().dark
+                clock.sleep(60)
+                assert guard.report().dark, "a driver that never says that it closes is believed in the end"
+
+        clock.run(main)
+        (told,) = site.said("alarm")
+        assert "reads shut and has not been seen closing" in told
+        assert len(site.commands("closeshutter")) == 0
 
     def test_an_error_is_a_fault_and_the_roof_is_closed_once(
         self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
