@@ -31,6 +31,11 @@ _HERE = Path(str(files("capture.web")))
 
 def make_app(desk: Desk) -> ASGIApp:
     """The page of `desk`, as a server of ASGI wants it."""
+    return secured(application(desk), desk.web)
+
+
+def application(desk: Desk) -> FastAPI:
+    """All of its addresses, without what keeps strangers' hosts and bodies out."""
     app = FastAPI(
         title="nightcal", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
         dependencies=[Depends(identify)],
@@ -49,7 +54,7 @@ def make_app(desk: Desk) -> ASGIApp:
         (Exception, _broken),
     ):  # fmt: skip
         app.add_exception_handler(kind, cast(Callable[[Request, Exception], Response], answer))
-    return secured(app, desk.web)
+    return app
 
 
 def _css(text: str) -> Response:
@@ -67,7 +72,7 @@ class _Static(StaticFiles):
 
 
 def _is_api(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(("/api/", "/metrics", "/healthz"))
 
 
 def _answer(request: Request, status: int, text: str) -> Response:

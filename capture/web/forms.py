@@ -34,7 +34,7 @@ def parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def checked(kind: type[T], **values: Any) -> T:
+def checked(kind: type[T], /, **values: Any) -> T:
     """The typed request; what is empty is left out. Raises BadInput that says what to mend."""
     given = {name: value for name, value in values.items() if value not in ("", [], None)}
     try:

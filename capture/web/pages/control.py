@@ -104,7 +104,7 @@ def act(request: Request, what: str, fields: Fields) -> Response:
     return back_to(request, "/control", told)
 
 
-def _checked(request: Request, kind: type[asks.Ask], **values: object) -> asks.Ask:
+def _checked(request: Request, kind: type[asks.Ask], /, **values: object) -> asks.Ask:
     """First whether they may, then whether it makes sense."""
     require(request, kind.action)
     return checked(kind, **values)

@@ -1,0 +1,205 @@
+"""What pages show and do."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.capture.store.frames import DARK
+from tests.capture.web.conftest import HOSTILE, Served, page_over_library
+
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
+
+
+def test_now_tells_each_rig_its_exposure_set_and_temperature(served: Served) -> None:
+    text = served.as_("member").get("/now/part").text
+    for told in ("darks", "3 of 10", "dark  120 s", "dark 120 s: 3 of 10", "9.9 °C", "paused by"):
+        assert told in text, told
+    assert ESCAPED in text
+    assert HOSTILE not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/frames",
+        "/library",
+        "/coverage",
+        "/flats",
+        "/tonight",
+        "/log",
+        "/control",
+        "/points",
+        "/requests",
+    ],
+)
+def test_no_name_of_a_device_or_filter_becomes_code(served: Served, path: str) -> None:
+    text = served.as_("operator").get(path).text
+    assert HOSTILE not in text
+    assert "<script>" not in text
+    assert "style=" not in text
+    assert " onclick=" not in text
+
+
+def test_a_rejected_frame_tells_why_and_has_a_picture(served: Served) -> None:
+    me = served.as_("member")
+    assert f"level: {ESCAPED}" in me.get("/frames?verdict=rejected").text
+    picture = me.get("/frames/1/240.png")
+    assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")
+    assert me.get("/frames/1/9999.png").status_code == 422
+    assert me.get("/frames/999999").status_code == 404
+
+
+def test_a_master_is_fetched_whole_by_anybody_with_what_it_was_made_of(served: Served) -> None:
+    nobody = served.visitor()
+    master = next(m for m in nobody.get("/api/v1/masters").json() if m["spec"]["kind"] == "dark")
+    file = nobody.get(f"/library/{master['id']}/file")
+    assert hashlib.sha256(file.content).hexdigest() == master["sha256"]
+    text = nobody.get(f"/library/{master['id']}").text
+    inputs = nobody.get(f"/api/v1/masters/{master['id']}").json()["inputs"]
+    assert len(inputs) == 5
+    assert all(one["sha256"] in text for one in inputs)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/frames?rig=T9", 422, "there is no rig"),
+        ("/frames?kind=lamp", 422, "there is no kind"),
+        ("/tonight?night=yesterday", 422, "is no date"),
+        ("/frames?before=99999999999", 422, "is no number"),
+        ("/library/../../etc/passwd", 404, "no such page"),
+        ("/static/../app.py", 404, "no such page"),
+        ("/static/%2e%2e/app.py", 404, "no such page"),
+        ("/nothing", 404, "no such page"),
+    ],
+)
+def test_nonsense_is_answered_with_what_is_wrong(served: Served, path: str, status: int, said: str) -> None:
+    got = served.as_("member").get(path)
+    assert (got.status_code, said in got.text) == (status, True)
+
+
+def test_a_dry_run_shows_the_job_and_asks_the_service_for_nothing(served: Served) -> None:
+    served.asked.clear()
+    wanted = {"rig": "T1", "sequence": "darks", "exposures_s": "60, 120", "count": "7", "why": "new darks"}
+    text = served.as_("operator").post("/control/run", do="dry", **wanted).text
+    assert "14 frames" in text
+    assert "21 min" in text
+    assert not served.asked
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "asked"),
+    [
+        ("run", {"sequence": "darks", "exposures_s": "60", "count": "2", "do": "start"},
+         {"ask": "run", "sequence": "darks", "exposures_s": [60.0], "count": 2}),
+        ("pause", {}, {"ask": "pause", "rigs": ["T1"]}),
+        ("resume", {}, {"ask": "resume", "rigs": ["T1"]}),
+        ("order", {"flats": "Ha, OIII x20"}, {"ask": "order", "rig": "T1", "flats": "Ha, OIII x20"}),
+        ("event", {"kind": "filter_cleaned", "filters": "Ha"}, {"ask": "event", "kind": "filter_cleaned"}),
+        ("set-aside", {"kinds": ["bias", "dark"], "since": "2026-11-21T16:30"},
+         {"ask": "set_aside", "kinds": "bias,dark", "since": "2026-11-21T16:30"}),
+        ("reset-guard", {}, {"ask": "reset_guard"}),
+        ("stop", {}, {"ask": "stop"}),
+    ],
+)  # fmt: skip
+def test_what_an_operator_does_is_asked_of_the_service_with_who_and_why(
+    served: Served, path: str, form: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    served.asked.clear()
+    operator = served.as_("operator")
+    got = operator.post(f"/control/{path}", rig="T1", why="because", **form)
+    assert got.status_code == 303, got.text
+    (request,) = served.asked
+    assert request.items() >= (asked | {"who": "operator", "why": "because"}).items()
+    assert f"{asked['ask']} it is" in operator.get("/control").text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"sequence": "darks", "count": "10000"},
+        {"sequence": "darks", "count": "-1"},
+        {"sequence": "darks", "exposures_s": "1e9"},
+        {"sequence": "darks", "exposures_s": "sixty"},
+        {"sequence": "burn"},
+        {"sequence": "bias", "why": ""},
+        {"sequence": "sky_flats", "rig": "T9", "filters": "Ha"},
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused_before_anybody_is_asked(
+    served: Served, form: dict[str, str]
+) -> None:
+    served.asked.clear()
+    got = served.as_("operator").post("/control/run", **({"rig": "T1", "why": "because", "do": "dry"} | form))
+    assert got.status_code == 422
+    assert not served.asked
+
+
+def test_a_member_is_offered_what_there_is_quoted_queued_and_may_cancel(served: Served) -> None:
+    me = served.as_("member")
+    wanted = {"rig": "T1", "kind": "dark", "exposure_s": f"{DARK.exposure_s}", "count": "3", "gain": "100"}
+    wanted = {name: value for name, value in wanted.items() if name != "gain"}
+    quote = me.post("/requests", **wanted).text
+    assert "The library holds some already" in quote
+    assert "6.000 points" in quote
+    before = len(me.get("/api/v1/requests").json())
+    assert me.post("/requests", do="send", **wanted).status_code == 303
+    queue = me.get("/api/v1/requests").json()
+    assert len(queue) == before + 1
+    number = max(one["id"] for one in queue)
+    other = served.as_("other").post(f"/requests/{number}/cancel", why="mine now")
+    assert other.status_code in (403, 422)
+    assert me.post(f"/requests/{number}/cancel", why="no more").status_code == 303
+    assert number not in [one["id"] for one in me.get("/api/v1/requests").json()]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"kind": "flat"}, {"count": 10_000}, {"count": -1}, {"exposure_s": 1e9}, {"exposure_s": -5},
+     {"rig": "T9"}, {"binning": 99}, {"temperature_c": -400}],
+)  # fmt: skip
+def test_a_member_cannot_ask_for_flats_or_nonsense(served: Served, wanted: dict[str, Any]) -> None:
+    me = served.as_("member")
+    given = {"rig": "T1", "kind": "dark", "exposure_s": 60, "count": 2} | wanted
+    got = me.ask("POST", "/api/v1/requests", json=given)
+    assert got.status_code in (403, 422)
+    assert got.json()["detail"]
+    assert me.post("/requests", do="send", **given).status_code in (403, 422)
+
+
+def test_points_are_given_back_by_operators_and_stand_in_the_statement(served: Served) -> None:
+    operator, me = served.as_("operator"), served.as_("member")
+    assert (
+        operator.post("/points", account="member", points="12.5", why="clouds", do="grant").status_code == 303
+    )
+    assert "12.5" in me.get("/points").text
+    assert "clouds" in me.get("/points.csv").text
+    assert me.get("/points?account=other").status_code == 403
+    assert me.get("/api/v1/points?account=other").status_code == 403
+
+
+def test_figures_for_prometheus_tell_rigs_and_sets(served: Served) -> None:
+    text = served.as_("member").get("/metrics").text
+    assert 'nightcal_rig_running{rig="T1"} 1.0' in text
+    assert "nightcal_service_up 1.0" in text
+    assert 'nightcal_sets{rig="T1",state="fresh"}' in text
+
+
+def test_the_last_word_of_a_service_that_fell_silent_is_shown_as_old(tmp_path: Any) -> None:
+    with page_over_library(tmp_path) as page:
+        me = page.as_("member")
+        assert "Stale" not in me.get("/now/part").text
+        assert page.door is not None
+        page.door.__exit__(None, None, None)
+        text = ""
+        while "Stale" not in text:
+            text = me.get("/now/part").text
+        assert "has not answered since" in text
+        assert "3 of 10" in text
+        refused = page.as_("operator").post("/control/pause", rig="T1", why="because")
+        assert (refused.status_code, "does not answer" in refused.text) == (503, True)
+        assert me.get("/healthz").json() == {"ok": True, "service": False}
