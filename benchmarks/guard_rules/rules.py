@@ -133,7 +133,7 @@ RULES = (
          _LIES + "test_reading_closed_while_it_opens_is_not_dark_and_is_closed_once"),
     Rule("shut from one moment to the next is not believed", GUARD,
          "or not shutter.owes_close):", "or True):",
-         _LIES + "test_reading_closed_from_one_moment_to_the_next_is_closed_at_once_and_long_not_dark"),
+         _LIES + "test_reading_closed_over_a_mount_that_does_not_park_is_closed_after_the_parks_deadline"),
     Rule("a roof that reads shut and was not seen closing is not closing by others", GUARD,
          "RoofState.CLOSING and not shutter.leapt", "RoofState.CLOSING",
          _LIES + "test_reading_closed_from_one_moment_to_the_next_is_closed_at_once_and_long_not_dark"),

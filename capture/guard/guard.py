@@ -188,6 +188,8 @@ class Guard:
 
     def _shown(self, roof: RoofState) -> RoofState:
         closing = self._operates and self._goal is RoofState.SHUT
+        if closing and roof is RoofState.SHUT and self._shutter.owes_close:
+            return RoofState.CLOSING
         return RoofState.CLOSING if roof is RoofState.OPEN and closing else roof
 
     def _see_to_open(self, roof: RoofState) -> None:

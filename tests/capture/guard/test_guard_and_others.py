@@ -185,6 +185,28 @@ class TestAShutterThatDoesNotTellTheTruth:
         clock.run(main)
         assert len(site.commands("openshutter")) == len(site.commands("closeshutter")) == 1
 
+    def test_reading_closed_over_a_mount_that_does_not_park_is_closed_after_the_parks_deadline(
+        self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
+    ) -> None:
+        site = bench(move_deadline_s=60.0, park_deadline_s=200.0, if_park_fails="close")
+
+        def main() -> None:
+            with site.guard() as guard:
+                guard.hold("T1", 7200)
+                clock.sleep(100)
+                site.unpark(0)
+                clock.sleep(60)
+                observatory.faults.add(Fault("telescope/0", "park", "ignore"))
+                observatory.faults.add(Fault("dome/0", "shutterstatus", "stuck", value=1))
+                clock.sleep(150)
+                assert not guard.report().dark, "it has not been told to close yet"
+                assert site.commands("closeshutter") == []
+                clock.sleep(100)
+                assert site.roof_is_shut
+
+        clock.run(main)
+        assert len(site.commands("closeshutter")) == 1
+
     def test_reading_closed_while_others_keep_it_open_parks_and_is_long_not_dark(
         self, bench: MakeBench, clock: SimulatedClock, observatory: Observatory
     ) -> None:
