@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from capture.cli.console import console, show_json, show_table
 from capture.cli.keeping import show_withdrawn
 from capture.clock import Clock
 from capture.config import Config
-from capture.library.coverage import Coverage, Freshness
+from capture.library.coverage import Coverage, Freshness, overdue
 from capture.night.board import board_of, told
 from capture.store.archive import Archive
 
 
-def show_board(settings: Config, clock: Clock, *, as_json: bool) -> bool:
-    """Print the board; return whether every need is met. Asks no device."""
+def show_board(settings: Config, clock: Clock, *, as_json: bool, stale: bool = False) -> bool:
+    """Print the board, or what of it is `stale` for too long; return whether all is well. Asks no device."""
     archive = Archive.of(settings, clock)
     try:
         rows = board_of(settings, archive)
-        _show(rows, as_json=as_json)
-        if not as_json:
+        if stale:
+            rows = overdue(rows, timedelta(days=settings.masters.stale_alarm_days), clock.now())
+        _show(rows, as_json=as_json, stale=stale)
+        if not as_json and not stale:
             show_withdrawn(archive)
     finally:
         archive.close()
     return all(row.freshness in (Freshness.FRESH, Freshness.BEYOND) for row in rows)
 
 
-def _show(rows: Sequence[Coverage], *, as_json: bool) -> None:
+def _show(rows: Sequence[Coverage], *, as_json: bool, stale: bool) -> None:
     if as_json:
         show_json([told(row) for row in rows])
     elif not rows:
-        console.print("nothing is held and nothing is needed yet")
+        console.print("nothing is stale" if stale else "nothing is held and nothing is needed yet")
     else:
         columns = (
             "rig",

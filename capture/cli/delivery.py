@@ -18,6 +18,7 @@ from capture.journal import Entry, Journal
 from capture.library.delivery.parcels import PUBLIC, places_of, publish_masters
 from capture.library.delivery.post import Post
 from capture.store.archive import Archive
+from capture.store.changes import Change, What
 from capture.store.outbox import DeliveryState
 
 T = TypeVar("T")
@@ -92,6 +93,8 @@ def withdraw(
             raise BadInput(f"no delivery {number} waits; `nightcal delivery list` shows those that do")
         said = f"{row.name} is not sent to {row.recipient}: {who()}: {why or 'no reason given'}"
         archive.catalogue.add_entry(Entry(clock.now(), "post", DeliveryState.WITHDRAWN.value, said))
+        text = f"{row.name} is not sent to {row.recipient}"
+        archive.catalogue.changes.keep(Change(clock.now(), "", What.DELIVERY, who(), why, text))
         console.print(said)
 
     _with_archive(settings, take_back)

@@ -30,14 +30,21 @@ for command in (log, withdraw, retain):
 
 
 @library_app.callback(invoke_without_command=True)
-def board(context: typer.Context, config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+def board(
+    context: typer.Context,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Only what is an alarm: stale for too long, or about to be.")
+    ] = False,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """Show of every set what is held, what is needed, how old it is, and when more comes.
 
-    Exit status 1 when a need is not met.
+    Exit status 1 when a need is not met; with --stale, when one is an alarm.
     """
     if context.invoked_subcommand is not None:
         return
-    if not show_board(load_config(config), SystemClock(), as_json=as_json):
+    if not show_board(load_config(config), SystemClock(), as_json=as_json, stale=stale):
         raise typer.Exit(1)
 
 

@@ -47,12 +47,14 @@ class DeliveryConfig(Section):
 class MastersConfig(Section):
     """`[masters]`: how sets become masters.
 
-    `rejection_maps`: beside each, a file of how many frames were rejected in each pixel.
+    `rejection_maps`: beside each, a file of how many frames were rejected in each pixel. `stale_alarm_days`: a
+    need that is not met any more for longer, or will be before frames can be taken, is an alarm.
     """
 
     method: Literal["clip", "median", "average"] = "clip"
     min_frames: Annotated[int, Field(ge=3, le=1000)] = 5
     rejection_maps: bool = False
+    stale_alarm_days: Annotated[float, Field(ge=0, le=365)] = 3.0
 
 
 class CalibrationConfig(Section):

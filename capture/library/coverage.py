@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from capture.store.rows import MasterRow
 from capture.store.sets import SetRow
 
 _KINDS = list(Kind)
+_NOTHING_AHEAD = timedelta(days=7)
 
 
 class Freshness(StrEnum):
@@ -85,6 +86,23 @@ def coverage(
                 None, path, attempts.get(key),
             )  # fmt: skip
     return sorted(board.values(), key=_order)
+
+
+def overdue(board: Iterable[Coverage], margin: timedelta, now: datetime) -> list[Coverage]:
+    """The sets that are stale for longer than `margin`, or will be before frames of them can be taken.
+
+    A set without an attempt on the board has none within a week.
+    """
+    found = []
+    for row in board:
+        if row.stale_since is not None:
+            chance = now + _NOTHING_AHEAD
+            if row.next_attempt is not None:
+                # The end of that evening, wherever the site is: a day more or less decides no alarm.
+                chance = datetime.combine(row.next_attempt.night + timedelta(days=1), time(), UTC)
+            if max(now, chance) - row.stale_since > margin:
+                found.append(row)
+    return found
 
 
 def _needed(

@@ -7,13 +7,15 @@ from typing import Any
 
 from capture.config import Config
 from capture.frame import FrameSpec
-from capture.library.coverage import Attempt, Coverage, coverage
+from capture.journal import Journal
+from capture.library.coverage import Attempt, Coverage, coverage, overdue
 from capture.night.needs import known_filters, spec_by_catalogue
 from capture.night.outlook import coming_nights, ground_of
 from capture.store.archive import Archive
 from capture.store.needs import Holding
 
 _AHEAD = 7
+_ALARMS_LOOKED_AT = 1000
 
 
 def board_of(settings: Config, archive: Archive) -> list[Coverage]:
@@ -35,6 +37,29 @@ def board_of(settings: Config, archive: Archive) -> list[Coverage]:
                         (rig.name, want.spec.set_key()), Attempt(coming.plan.night, block.key)
                     )
     return coverage(catalogue.board(), needs, catalogue.masters(valid=True), attempts, now)
+
+
+def tell_stale(settings: Config, archive: Archive, journal: Journal) -> list[Coverage]:
+    """Give an alarm for each set that is stale for too long, once while it is; return those sets.
+
+    Raises StoreError, BadInput.
+    """
+    now = archive.clock.now()
+    late = overdue(board_of(settings, archive), timedelta(days=settings.masters.stale_alarm_days), now)
+    for row in late:
+        key = f"{row.rig} {row.spec} {row.stale_since}"
+        said = archive.catalogue.browse.entries(_ALARMS_LOOKED_AT, ("alarm",), row.rig)
+        if any(entry.data.get("stale") == key for entry in said):
+            continue
+        ahead = f"more is taken in the night of {row.next_attempt.night}" if row.next_attempt else (
+            f"nothing is planned within {_AHEAD} days"
+        )  # fmt: skip
+        text = (
+            f"{row.rig}: {row.spec} is stale since {row.stale_since:%Y-%m-%d}: {row.have} of {row.need} "
+            f"frames are young enough; {ahead}"
+        )
+        journal.say(row.rig, "alarm", text, stale=key)
+    return late
 
 
 def told(row: Coverage) -> dict[str, Any]:

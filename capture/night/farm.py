@@ -17,6 +17,7 @@ from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.library.masters import build_masters
 from capture.library.rebuild import adopt_masters
+from capture.night.board import tell_stale
 from capture.night.reservations import NoReservations, Reservations
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
@@ -110,11 +111,11 @@ class Farm:
         return result
 
     def build_masters(self, *rigs: str) -> list[MasterRow]:
-        """Combine every set, of these rigs or of all, that has enough new frames."""
+        """Combine every set, of these rigs or of all, that has enough new frames; tell which stay stale."""
         # What is owed may tell that frames do not count.
         self.archive.pay_rows()
         masters = self.config.masters
-        return build_masters(
+        built = build_masters(
             self.archive,
             self.journal,
             rigs=rigs or None,
@@ -122,6 +123,9 @@ class Farm:
             min_frames=masters.min_frames,
             rejection_maps=masters.rejection_maps,
         )
+        mine = tuple(rig for rig in self.config.rig if not rigs or rig.name in rigs)
+        tell_stale(self.config.model_copy(update={"rig": mine}), self.archive, self.journal)
+        return built
 
 
 _DEVICES = ("camera", "filter_wheel", "telescope", "cover_calibrator", "focuser", "rotator", "dome")

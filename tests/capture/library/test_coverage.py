@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from capture.frame import FrameSpec, Kind
-from capture.library.coverage import Attempt, Coverage, Freshness, coverage
+from capture.library.coverage import Attempt, Coverage, Freshness, coverage, overdue
 from capture.store.needs import Holding, Need
 from capture.store.rows import MasterRow
 from capture.store.sets import SetRow
@@ -67,3 +69,23 @@ def test_the_board_is_in_the_order_of_rig_kind_filter_and_exposure() -> None:
     specs = [FLAT, replace(FLAT, filter="B"), replace(DARK, exposure_s=60.0), DARK, BIAS]
     rows = coverage([], [held(spec) for spec in specs], [], {}, NOW)
     assert [str(row.spec) for row in rows] == ["bias", "dark 60 s", "dark 120 s", "flat B", "flat Ha"]
+
+
+@pytest.mark.parametrize(
+    ("stale_days", "next_in_days", "is_alarm"),
+    [(1, 1, False), (1, 6, True), (1, None, True), (5, 0, True), (3.5, 0, True)],
+)
+def test_a_set_is_overdue_that_is_stale_for_too_long_or_will_be_before_the_next_attempt(
+    stale_days: float, next_in_days: int | None, *, is_alarm: bool
+) -> None:
+    holding = held(DARK, 10, 20, 30 + stale_days)
+    attempts = {}
+    if next_in_days is not None:
+        attempts["T1", DARK.set_key()] = Attempt(NOW.date() + timedelta(days=next_in_days), "darks")
+    row = only(holding, attempts=attempts)
+    assert overdue([row], timedelta(days=3), NOW) == ([row] if is_alarm else [])
+
+
+def test_what_is_fresh_or_was_never_met_is_not_overdue() -> None:
+    rows = [only(held(DARK, 1, 2, 3)), only(held(DARK, 1)), only(held(FLAT))]
+    assert overdue(rows, timedelta(0), NOW) == []
