@@ -21,7 +21,7 @@ _SLOPE_SIGMA = 0.1
 # Dust gathers, filters are cleaned: a throughput is trusted to this, and to this more for each month.
 _AGE_SIGMA, _MONTH_SIGMA = 0.03, 0.1
 # A shutter's error is believed to be this part of the shortest exposure.
-_SHUTTER_PART = 0.01
+_SHUTTER_PART = 0.02
 _SATURATED_FRACTION = 0.4
 FAINTEST_ADU = 60.0
 # Frames further apart belong to different twilights.
@@ -55,9 +55,9 @@ def model_from(
     learned: Learned, filters: Sequence[str], sun: SunTrack, start: datetime, settings: FlatSettings
 ) -> SkyModel:
     """Return a model that believes what was learned, as far as it can still be trusted at `start`."""
-    shutter_s, sigma_s = learned.shutter_error_s, learned.shutter_sigma_s
-    if shutter_s is None:
-        shutter_s, sigma_s = settings.shutter_error_s, _SHUTTER_PART * settings.min_exposure_s
+    # A shutter that was exact yesterday may be slow today: it is never trusted far.
+    shutter_s = settings.shutter_error_s if learned.shutter_error_s is None else learned.shutter_error_s
+    sigma_s = max(learned.shutter_sigma_s, _SHUTTER_PART * settings.min_exposure_s)
     prior = SkyPrior(shutter_error_s=shutter_s, shutter_sigma_s=sigma_s)
     if learned.level_ln is not None:
         newest = max(one.seen for one in learned.filters.values())

@@ -31,6 +31,7 @@ from sequences.sky_state import (
     State,
     believed,
     bounded,
+    doubted,
     exposed,
     first_state,
     measured,
@@ -62,6 +63,8 @@ class SkyModel:
         self._index = {name: number + FIRST for number, name in enumerate(filters)}
         starts = [known.get(name) or usual_throughput(name) for name in filters]
         self._state = first_state(prior, starts, sun, seconds)
+        # The filters of which a frame was measured in this twilight, by their place in the state.
+        self._met: tuple[int, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -130,6 +133,10 @@ class SkyModel:
         """Take in a frame's level, whose ln may be off by `sigma_ln` beside what any frame's may."""
         noise = _MEASURED_TO**2 + sigma_ln**2 + (_MEASURED_TO_ADU / level_adu) ** 2
         state, row, offset = self._exposed(self._state, filter_name, opened_s, exposure_s)
+        here = self._index[filter_name]
+        if here not in self._met:
+            state = doubted(state, row, offset, log(level_adu), noise, self._met)
+            self._met = (*self._met, here)
         self._state = measured(state, row, offset, log(level_adu), noise)
 
     def learn_bound(

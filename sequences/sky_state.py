@@ -33,6 +33,8 @@ _LEVEL_WANDERS, _COLOUR_WANDERS = 0.004, 0.04
 _OPEN_MIND = 0.02
 # A frame this many deviations off is a plane or a lamp as likely as a changed sky.
 _WILD = 4.0
+# With this chance a filter was cleaned or exchanged since it was seen last; by so much, in ln, it changed.
+_CHANGED, _CHANGE_SIGMA = 0.05, 0.6
 LEVEL, SLOPE, BEND, SHUTTER, CLOUD, SUM, FIRST = range(7)
 
 
@@ -172,10 +174,59 @@ def measured(state: State, row: Floats, offset: Floats, value: float, noise: flo
     far = np.abs(off) / np.sqrt(variance)
     likely = -0.5 * (np.minimum(far, _WILD) ** 2 + np.log(variance))
     weights = state.weights * np.exp(likely - likely.max())
-    weights = (1 - _OPEN_MIND) * weights / weights.sum() + _OPEN_MIND * LIKELY / LIKELY.sum()
     gain = (state.covariance @ row) / variance[:, None]
     mean = state.mean + gain * off[:, None]
-    return replace(shrunk(state, row, noise), mean=mean, weights=weights)
+    return _mixed(replace(shrunk(state, row, noise), mean=mean, weights=weights / weights.sum()))
+
+
+def _mixed(state: State) -> State:
+    """Return the state as the weather may have changed: any hypothesis may have given way to any other.
+
+    Each then starts from what all of them believe, as far as it comes from the others (interacting multiple
+    models, Blom & Bar-Shalom 1988). Without it a hypothesis that the frames refute explains them by ever
+    wilder slopes and shutters.
+    """
+    weights = (1 - _OPEN_MIND) * state.weights + _OPEN_MIND * LIKELY / LIKELY.sum()
+    own = ((1 - _OPEN_MIND) * state.weights / weights)[:, None]
+    mean = own * state.mean + (1 - own) * state.expected
+    apart = state.mean - state.expected
+    common = state.spread + np.einsum("k,ki,kj->ij", state.weights, apart, apart)
+    off, far = state.mean - mean, state.expected - mean
+    covariance = own[:, :, None] * (state.covariance + off[:, :, None] * off[:, None, :])
+    covariance += (1 - own)[:, :, None] * (common + far[:, :, None] * far[:, None, :])
+    return State(state.seconds, mean, covariance, weights)
+
+
+def doubted(
+    state: State, row: Floats, offset: Floats, value: float, noise: float, met: Sequence[int]
+) -> State:
+    """Return the state before the first frame of a filter, less sure of what was learned if it surprises.
+
+    `met` are the places of the filters measured before. Either all are as they were, or they changed: the two
+    are weighed by how well they foresee the `value`. If they changed, the filters not met, this one among
+    them, may have as well, and those met may have put their own change into the level.
+    """
+    variance = state.variance(row) + noise
+    off = value - (state.mean @ row + offset)
+
+    def likelihood(more: float) -> float:
+        wide = variance + more
+        return float(state.weights @ (np.exp(-0.5 * off**2 / wide) / np.sqrt(wide)))
+
+    more = _CHANGE_SIGMA**2
+    changed, same = _CHANGED * likelihood(more), (1 - _CHANGED) * likelihood(0.0)
+    chance = changed / max(changed + same, 1e-300)
+    covariance = state.covariance.copy()
+    n = state.mean.shape[1]
+    for place in range(FIRST, n):
+        if place not in met:
+            covariance[:, place, place] += chance * more
+    if met:
+        trade = np.zeros(n)
+        trade[LEVEL] = 1.0
+        trade[list(met)] = -1.0
+        covariance += chance * more * np.outer(trade, trade)
+    return replace(state, covariance=covariance)
 
 
 def shrunk(state: State, row: Floats, noise: float) -> State:

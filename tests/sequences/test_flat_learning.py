@@ -9,7 +9,15 @@ from math import exp
 import pytest
 
 from capture.site import Window
-from sequences.flat_controller import Expose, FlatController, FlatSettings, Measurement, learned_from
+from sequences.flat_controller import (
+    Expose,
+    FlatController,
+    FlatSettings,
+    Measurement,
+    Stop,
+    Wait,
+    learned_from,
+)
 from sequences.sky_model import shape
 
 START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
@@ -95,3 +103,54 @@ def test_saturated_and_empty_frames_teach_bounds_only() -> None:
 
 def test_no_frames_teach_nothing() -> None:
     assert learned_from([], setting_sun, SETTINGS).level_ln is None
+
+
+def rate_of(name: str, when: datetime, changed_ln: dict[str, float]) -> float:
+    return exp(12.5 + THROUGHPUT_LN[name] + changed_ln.get(name, 0.0) + float(shape(setting_sun(when))))
+
+
+def good_frames_of_an_evening(changed_ln: dict[str, float], shutter_error_s: float) -> tuple[int, int]:
+    """Good frames of those wanted, and the others, on a rig that was learned the evening before."""
+    evening = START + timedelta(days=1)
+    window = Window(evening, evening + timedelta(minutes=40))
+    learned = learned_from(frames(START, zero_point_ln=1.5), setting_sun, SETTINGS)
+    controller = FlatController(dict.fromkeys(THROUGHPUT_LN, 6), SETTINGS, window, setting_sun, learned)
+    now, good, bad = evening, 0, 0
+    while not isinstance(action := controller.next(now), Stop):
+        if isinstance(action, Wait):
+            now = max(action.until, now + timedelta(seconds=1))
+            continue
+        level_adu = rate_of(action.filter, now, changed_ln) * (action.exposure_s + shutter_error_s)
+        right = isinstance(action, Expose) and abs(level_adu / SETTINGS.target_adu - 1) <= 0.1
+        if isinstance(action, Expose):
+            good, bad = good + right, bad + (not right)
+        seen = Measurement(
+            action.filter,
+            action.exposure_s,
+            now,
+            min(level_adu, 65_000.0),
+            float(level_adu > 65_000.0),
+            right,
+        )
+        controller.observe(seen)
+        now += timedelta(seconds=action.exposure_s + shutter_error_s + 8)
+    return good, bad
+
+
+@pytest.mark.parametrize(
+    "changed_ln",
+    [
+        {},
+        {"L": 0.46, "R": -0.46},
+        {"L": -0.46, "R": 0.46, "Filter 3": 0.46},
+        {"R": -0.9},
+        {"L": 0.5, "R": 0.5, "Filter 3": 0.5},
+    ],
+)
+@pytest.mark.parametrize("shutter_error_s", [0.0, 0.03])
+def test_filters_and_a_shutter_that_changed_since_they_were_learned_cost_few_frames(
+    changed_ln: dict[str, float], shutter_error_s: float
+) -> None:
+    good, bad = good_frames_of_an_evening(changed_ln, shutter_error_s)
+    assert good == 18
+    assert bad <= 1

@@ -114,3 +114,17 @@ def test_a_level_that_may_be_off_teaches_less() -> None:
     for model, sigma_ln in ((exact, 0.0), (rough, 0.3)):
         model.learn("V", START_S, 2.0, 8000.0, sigma_ln)
     assert rough.log_rate("V", START_S + 2).sigma > 3 * exact.log_rate("V", START_S + 2).sigma
+
+
+@pytest.mark.parametrize("seed", [2, 6, 20, 28, 36, 37])
+def test_under_broken_clouds_no_refuted_belief_makes_the_shutter_or_the_level_wild(seed: int) -> None:
+    rng, cloud, rate = np.random.default_rng(seed), 0.0, 0.0
+    model = sky_model("Ha", "SII", "L", shutter_sigma_s=0.04)
+    for number in range(60):
+        cloud = 0.92 * cloud + 0.1 * float(rng.standard_normal())
+        middle_deg = setting_sun(START + timedelta(seconds=20 * number))
+        rate = exp(11.0 + cloud + float(shape(middle_deg) - shape(-2.0)))
+        seen = 1 + 0.002 * float(rng.standard_normal())
+        model.learn(("Ha", "SII")[number % 7 > 3], START_S + 20 * number, 0.2, rate * 0.22 * seen)
+        assert abs(model.shutter_error_s) < 0.08
+    assert model.log_rate("Ha", START_S + 1200).mean == pytest.approx(log(rate), abs=0.15)
