@@ -2,7 +2,8 @@
 
 NightcalError
 ├── BadInput              what the operator gave cannot be used: a config key, a filter, a date
-│   └── NoWindow          the Sun gives no such twilight on that night at that site
+│   ├── NoWindow          the Sun gives no such twilight on that night at that site
+│   └── NotAllowed        who asks may not do that
 ├── ClockError            a worker misused the clock, or simulated time passed its horizon
 ├── DeviceError           a device, named, answered wrongly or not at all
 │   ├── DeviceTimeout     it did not finish within its deadline
@@ -35,6 +36,10 @@ class BadInput(NightcalError):
 
 class NoWindow(BadInput):
     """Raised when the Sun never crosses the asked altitudes on that night at that site."""
+
+
+class NotAllowed(BadInput):
+    """Raised when who asks may not do that, or is not who they say; the text says what it would take."""
 
 
 class ClockError(NightcalError):

@@ -139,6 +139,15 @@ class Site:
         dark = self._crossing(highest, lowest, lowest_deg)
         return Window(bright, dark) if which is Twilight.DUSK else Window(dark, bright)
 
+    def darkness(self, night: date, highest_deg: float) -> Window | None:
+        """While the Sun is below that altitude; the whole of a polar night; None on a polar day."""
+        try:
+            dusk = self.twilight(night, Twilight.DUSK, 90.0, highest_deg)
+            dawn = self.twilight(night, Twilight.DAWN, 90.0, highest_deg)
+        except NoWindow:
+            return self.night_span(night)
+        return Window(dusk.end, dawn.start) if dusk.end < dawn.start else None
+
     def _lowest(self, night: date) -> datetime:
         span = self.night_span(night)
         return self._extreme(span.start, span.end, highest=False)

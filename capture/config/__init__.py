@@ -12,6 +12,7 @@ from capture.config.library import (
     MastersConfig,
     RetentionConfig,
 )
+from capture.config.members import MembersConfig, NotifyConfig, NotifyPersonConfig
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import (
@@ -49,7 +50,10 @@ __all__ = [
     "GuardConfig",
     "LightsConfig",
     "MastersConfig",
+    "MembersConfig",
     "Name",
+    "NotifyConfig",
+    "NotifyPersonConfig",
     "PanelConfig",
     "PositiveSeconds",
     "ReservationsConfig",

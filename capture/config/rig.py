@@ -167,7 +167,10 @@ class PanelConfig(Section):
 
 
 class RigConfig(Section):
-    """`[[rig]]`: devices that observe together. What is left out is not there."""
+    """`[[rig]]`: devices that observe together. What is left out is not there.
+
+    `points_per_hour`: what an hour of exposure costs a member under an open roof.
+    """
 
     name: Name
     camera: Address
@@ -187,6 +190,7 @@ class RigConfig(Section):
     bias: BiasConfig = BiasConfig()
     darks: DarksConfig = DarksConfig()
     panel: PanelConfig | None = None
+    points_per_hour: Annotated[float, Field(ge=0, le=1e6)] = 0.0
 
     @model_validator(mode="after")
     def _complete(self) -> RigConfig:

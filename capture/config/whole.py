@@ -16,6 +16,7 @@ from capture.config.library import (
     MastersConfig,
     RetentionConfig,
 )
+from capture.config.members import MembersConfig, NotifyConfig
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import RigConfig
@@ -40,6 +41,8 @@ class Config(Section):
     delivery: tuple[DeliveryConfig, ...] = ()
     timeouts: TimeoutsConfig = TimeoutsConfig()
     web: WebConfig | None = None
+    members: MembersConfig = MembersConfig()
+    notify: NotifyConfig | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Config:
@@ -117,6 +120,8 @@ def parse_config(text: str, path: Path) -> Config:
     delivery = tuple(one.anchored(path.parent) for one in config.delivery)
     if config.web is not None:
         config = config.model_copy(update={"web": config.web.anchored(path.parent)})
+    if config.notify is not None:
+        config = config.model_copy(update={"notify": config.notify.anchored(path.parent)})
     return config.model_copy(
         update={"storage": storage, "guard": guard, "reservations": reserved, "delivery": delivery}
     )

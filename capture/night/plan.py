@@ -125,7 +125,7 @@ def plan_rig(
         for want in block.wants:
             planned[want.spec] += want.count
     left = [Want(ask.spec, ask.count - planned[ask.spec]) for ask in asks if ask.count > planned[ask.spec]]
-    dark, own_c = dark_window(site, night, config), _set_point_c(config, night)
+    dark, own_c = site.darkness(night, config.flats.lowest_sun_deg), _set_point_c(config, night)
     if dark is None:
         notes.append(f"no darkness at {site.name} on {night}: no darks")
     else:
@@ -211,18 +211,6 @@ def _flat_blocks(
         wants = tuple(Want(spec, count) for spec, count in held.items())
         blocks.append(Block(str(which), "sky_flats", windows[which], wants, tuple(room.predicted(held))))
     return blocks
-
-
-def dark_window(site: Site, night: date, config: RigConfig) -> Window | None:
-    """Between the flats of dusk and those of dawn; the whole of a polar night; None on a polar day."""
-    span = site.night_span(night)
-    lowest_deg = config.flats.lowest_sun_deg
-    try:
-        dusk = site.twilight(night, Twilight.DUSK, 90.0, lowest_deg)
-        dawn = site.twilight(night, Twilight.DAWN, 90.0, lowest_deg)
-    except NoWindow:
-        return span
-    return Window(dusk.end, dawn.start) if dusk.end < dawn.start else None
 
 
 def due(plan: RigPlan, now: datetime, finished: Set[str]) -> Block | None:

@@ -43,7 +43,10 @@ class RequestTable(SpecColumns, Base):
     """A member's ask; its state is that of its last step."""
 
     __tablename__ = "requests"
-    __table_args__ = (Index("requests_by_state", "state", "rig"), Index("requests_of_a_member", "who", "made"))
+    __table_args__ = (
+        Index("requests_by_state", "state", "rig"),
+        Index("requests_of_a_member", "who", "made"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     who: Mapped[str] = mapped_column(ForeignKey("accounts.name"))
     rig: Mapped[str]

@@ -126,9 +126,9 @@ def _charge(
     rows = session.execute(query).all()
     for row, account in rows:
         if account not in left:
-            left[account] = _balance(session, account) + session.get_one(
-                AccountTable, account
-            ).leave_millipoints
+            left[account] = (
+                _balance(session, account) + session.get_one(AccountTable, account).leave_millipoints
+            )
         cost = cost_of(frame_view(row))
         taken = min(cost.millipoints, max(0, left[account]))
         waived = cost.millipoints - taken
