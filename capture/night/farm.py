@@ -19,6 +19,7 @@ from capture.library.masters import build_masters
 from capture.library.rebuild import adopt_masters
 from capture.night.board import tell_stale
 from capture.night.reservations import NoReservations, Reservations
+from capture.night.rig_leases import leasing
 from capture.night.rig_night import RigNight
 from capture.night.run import Runner
 from capture.night.writer import Writer
@@ -148,7 +149,7 @@ def open_farm(
 
     `rigs`: only these; all when empty. `guarded`: False to look on without a guard, moving nothing.
     Use it within a worker. Raises StoreError, DeviceError, BadInput; that also when another process has one
-    of the devices.
+    of the devices, or another machine one of the rigs.
     """
     under_the_roof = config.rig
     if rigs:
@@ -179,4 +180,7 @@ def open_farm(
         farm = Farm(config, guard, archive, writer, clock, journal, reservations)
         for rig in farm.rigs.values():
             stack.callback(rig.disconnect)
+        if guarded and config.storage.database is not None:
+            # The locks on devices are of this machine; a database may be another machine's as well.
+            stack.enter_context(leasing(archive.catalogue.leases, list(farm.rigs), clock, journal, farm.stop))
         yield farm

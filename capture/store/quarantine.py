@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,6 +72,27 @@ class Quarantine:
             self.is_behind = True
             return []
 
+    def set_aside_frames(
+        self, rig: str, why: Mapping[int, str], when: datetime, who: str, in_short: str
+    ) -> None:
+        """Let these frames of a rig, by id with the reason of each, count no longer; `in_short`: of all.
+
+        Masters that have one of them are withdrawn. The file has them before the database does.
+        """
+        with self._database.write() as session:
+            frames = list(session.scalars(select(FrameTable).where(FrameTable.id.in_(why), FrameTable.good)))
+            if not frames:
+                return
+            if self._file is not None:
+                self._file.add([Spoilt(one.path, one.sha256, when, who, why[one.id]) for one in frames])
+            _spoil(session, [(one, when, who, why[one.id]) for one in frames])
+            text = f"{len(frames)} frames are set aside"
+            self._changes.note(session, Change(when, rig, What.QUARANTINE, who, in_short, text))
+            withdraw(
+                session, self._changes, made_of(session, [one.id for one in frames]),
+                Withdrawn(when, who, in_short),
+            )  # fmt: skip
+
     def catch_up(self) -> str:
         """Set aside what the file alone knew of, if there is any; in words as `recall`."""
         if not self.is_behind:
@@ -130,7 +151,7 @@ def _found_by(one: Spoilt | SpoiltSpan) -> tuple[ColumnElement[bool], ...]:
     if isinstance(one, Spoilt):
         return FrameTable.path == one.path, FrameTable.sha256 == one.sha256
     taken = FrameTable.taken.between(one.since, one.time)
-    return FrameTable.rig == one.rig, FrameTable.kind.in_(one.kinds), FrameTable.good, taken
+    return FrameTable.rig == one.rig, FrameTable.kind.in_(one.kinds), FrameTable.good.is_(True), taken
 
 
 def _spoil(session: Session, frames: Sequence[tuple[FrameTable, datetime, str, str]]) -> None:
