@@ -33,13 +33,14 @@ class Rebuilt:
 
 
 def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
-    """Give a row to every frame and every master that has none, and to what the files beside them tell.
+    """Give a row to every frame and every master that has none, and to all that the files beside them tell.
 
     Nothing that has a row is touched, each batch is committed: cut off and begun again, it goes on. Raises
     StoreError when the catalogue fails.
     """
     before = _damaged(archive.root)
     frames = archive.reconcile(lambda done, of: progress("frames", done, of))
+    archive.catalogue.history.restore()
     masters = adopt_masters(archive, lambda done, of: progress("masters", done, of))
     return Rebuilt(frames, masters, sorted(_damaged(archive.root) - before))
 

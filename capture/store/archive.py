@@ -22,6 +22,7 @@ from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
 from capture.store.changes import CHANGES
+from capture.store.history import HISTORY
 from capture.store.original import Original, original_of
 from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow, RunRow
@@ -56,7 +57,10 @@ class Archive:
         self.clock = clock
         self._probe()
         self.catalogue = Catalogue(
-            database or folder / CATALOGUE, ledger=folder / EVENTS, changes=folder / CHANGES
+            database or folder / CATALOGUE,
+            ledger=folder / EVENTS,
+            changes=folder / CHANGES,
+            history=folder / HISTORY,
         )
         self.catalogue.quarantine.keep_in(QuarantineFile(folder), lambda: bool(self._owed))
         self._naming = threading.Lock()
@@ -159,7 +163,8 @@ class Archive:
         # The files are listed before the rows are: a frame saved meanwhile has its row by then.
         found = sorted(raw.rglob("*.fits"))
         saving = set(self._saving)
-        known = self.catalogue.paths() | saving
+        rows = self.catalogue.paths()
+        known = rows | saving
         orphans = [file for file in found if file.relative_to(self.root).as_posix() not in known]
         for first in range(0, len(orphans), _BATCH):
             batch = orphans[first : first + _BATCH]
@@ -168,6 +173,9 @@ class Archive:
             adopted += [self.root / new.path for new in frames]
             if progress is not None:
                 progress(first + len(batch), len(orphans))
+        if orphans and not rows:
+            # The catalogue was lost, and nobody had it rebuilt.
+            self.catalogue.history.restore()
         self._tell_of_spoilt(self.catalogue.quarantine.recall())
         return adopted
 

@@ -22,6 +22,7 @@ from capture.store.changes import Changes
 from capture.store.database import Database
 from capture.store.deletions import Deletions
 from capture.store.events import valid_from
+from capture.store.history import History
 from capture.store.leases import Leases
 from capture.store.ledger import Ledger
 from capture.store.lights import Lights
@@ -93,22 +94,25 @@ class Catalogue:
         busy_timeout_s: float = 30.0,
         ledger: Path | None = None,
         changes: Path | None = None,
+        history: Path | None = None,
     ) -> None:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs.
 
-        Events are kept in the file `ledger` too, and the log of changes in `changes`, where they are named.
+        Events are kept in the file `ledger` too, the log of changes in `changes`, and what became of runs,
+        lights and deliveries in `history`, where they are named.
         """
         self._database = Database(place, busy_timeout_s)
         self.changes = Changes(self._database, None if changes is None else Ledger(changes))
         self.told = Told(self._database, self.changes, None if ledger is None else Ledger(ledger))
-        self.outbox = Outbox(self._database)
+        self.history = History(self._database, None if history is None else Ledger(history))
+        self.outbox = Outbox(self._database, self.history)
         self.deletions = Deletions(self._database, self.changes)
         self.withdrawals = Withdrawals(self._database, self.changes)
         self.quarantine = Quarantine(self._database, self.changes)
         self.leases = Leases(self._database)
         self.pauses = Pauses(self._database, self.changes)
         self.candidates = Candidates(self._database)
-        self.lights = Lights(self._database)
+        self.lights = Lights(self._database, self.history)
         self.accounts = Accounts(self._database)
         self.requests = Requests(self._database)
         self.points = Points(self._database)
@@ -139,6 +143,7 @@ class Catalogue:
             if row is None:
                 raise StoreError(f"there is no run {run} in the catalogue")
             row.ended, row.outcome = ended, outcome
+            self.history.note(row)
 
     def run(self, number: int) -> RunRow:
         """A run by its number. Raises StoreError when there is none."""

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from capture.errors import StoreError
 from capture.frame import FrameSpec
 from capture.store.database import Database
+from capture.store.history import History
 from capture.store.rows import Withdrawn, spec_values, spec_view, withdrawn_view
 from capture.store.schema import LightMasterTable, LightTable, MasterTable
 
@@ -63,8 +64,9 @@ class Spoilt:
 class Lights:
     """Lights in the catalogue's database. Its methods raise StoreError as the Catalogue's do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, history: History) -> None:
         self._database = database
+        self._history = history
 
     def add(self, light: NewLight, found: datetime, state: LightState, reason: str) -> LightRow:
         """Record a light; the same path again is the row that it has."""
@@ -85,6 +87,7 @@ class Lights:
                 )
                 session.add(row)
                 session.flush()
+                self._history.note(row)
             return _view(row)
 
     def settle(
@@ -106,10 +109,13 @@ class Lights:
                 raise StoreError(f"there is no light {number} in the catalogue")
             row.state, row.reason = state.value, reason
             if calibrated is None:
+                self._history.note(row)
                 return
+            masters = sorted(set(masters))
             row.calibrated, row.calibrated_sha256 = calibrated, calibrated_sha256
             session.execute(delete(LightMasterTable).where(LightMasterTable.light == number))
-            session.add_all(LightMasterTable(light=number, sha256=sha256) for sha256 in sorted(set(masters)))
+            session.add_all(LightMasterTable(light=number, sha256=sha256) for sha256 in masters)
+            self._history.note(row, masters=masters)
 
     def all(self, state: LightState | None = None) -> list[LightRow]:
         """Lights in the order in which they were taken."""

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from capture.store.database import Database
+from capture.store.history import History
 from capture.store.schema import DeliveryTable
 
 MANIFEST = "SHA256SUMS"
@@ -70,8 +71,9 @@ class Parcel:
 class Outbox:
     """Deliveries in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, history: History) -> None:
         self._database = database
+        self._history = history
 
     def queue(self, recipient: str, parcels: Iterable[Parcel], now: datetime) -> int:
         """Have files sent, and the manifest of their folder after them; return how many were not known yet.
@@ -79,7 +81,7 @@ class Outbox:
         What is queued or delivered already with the same content stays as it is; other content under the
         same name replaces it, and what was withdrawn is sent after all.
         """
-        new = 0
+        changed = []
         with self._database.write() as session:
             for parcel in parcels:
                 query = select(DeliveryTable).filter_by(recipient=recipient, name=parcel.name)
@@ -94,8 +96,9 @@ class Outbox:
                 row.path, row.sha256 = parcel.path, parcel.sha256
                 row.state, row.queued, row.delivered = DeliveryState.WAITING.value, now, None
                 row.begun, row.attempts, row.error, row.size_bytes = False, 0, "", None
-                new += 1
-        return new
+                changed.append(row)
+            self._history.note(*changed)
+        return len(changed)
 
     def waiting(self, recipient: str | None = None) -> list[DeliveryRow]:
         """What is to be sent or set aside, in the order in which it was asked for, manifests last."""
@@ -141,6 +144,7 @@ class Outbox:
                 return
             row.state, row.delivered = DeliveryState.DELIVERED.value, when
             row.size_bytes, row.attempts, row.error = size_bytes, 0, ""
+            self._history.note(row)
             if row.path is not None:
                 _make_due(session, row.recipient, _manifest_of(row.name), when)
 
@@ -159,6 +163,7 @@ class Outbox:
             there = row.state == DeliveryState.DELIVERED
             row.state = (DeliveryState.RECALLED if there else DeliveryState.WITHDRAWN).value
             row.queued = now
+            self._history.note(row)
             return True
 
     def set_aside(self, number: int, when: datetime) -> None:
@@ -167,6 +172,7 @@ class Outbox:
             row = session.get(DeliveryTable, number)
             if row is not None:
                 row.state, row.attempts, row.error = DeliveryState.WITHDRAWN.value, 0, ""
+                self._history.note(row)
                 _make_due(session, row.recipient, _manifest_of(row.name), when)
 
     def fail(self, number: int, error: str) -> None:
@@ -183,6 +189,7 @@ class Outbox:
             if row is None or row.state != DeliveryState.WAITING:
                 return None
             row.state = DeliveryState.WITHDRAWN.value
+            self._history.note(row)
             return _view(row)
 
     def counts(self) -> Mapping[tuple[str, DeliveryState], int]:

@@ -155,18 +155,33 @@ def test_a_light_waits_no_longer_than_the_policy_says(tmp_path: Path) -> None:
     watched.archive.close()
 
 
-def test_a_restart_takes_nothing_twice_and_adopts_what_was_written_before_a_kill(watched: Watched) -> None:
+def test_a_restart_takes_nothing_twice_and_adopts_what_was_written_before_a_kill(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_light(watched.folder / "x.fits", OBSERVER="jdoe")
-    watched.look(0, 10)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.archive.catalogue.lights, "settle", kill)
+        with pytest.raises(Killed):
+            watched.look(0, 10)
     (row,) = watched.rows()
-    assert row.calibrated is not None
-    file = watched.archive.root / row.calibrated
+    assert row.state is LightState.WAITING
+    file = watched.archive.root / "calibrated/jdoe/2026-11-21/T1/x_cal.fits"
     made = file.read_bytes()
-    # As if it had been killed between the file and its row.
-    watched.archive.catalogue.lights.settle(row.id, LightState.WAITING, "")
+    watched.clock = watched.archive.clock = SimulatedClock(START + timedelta(hours=13))
     watched.begin()
     assert watched.look(0, 10, 10) == 1
-    assert watched.rows() == [row]
+    (row,) = watched.rows()
+    assert (row.state, row.calibrated) == (
+        LightState.CALIBRATED,
+        file.relative_to(watched.archive.root).as_posix(),
+    )
     assert file.read_bytes() == made
     assert len(watched.queued()) == 2
 
