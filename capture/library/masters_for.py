@@ -13,6 +13,8 @@ from capture.library.match import SAME_EXPOSURE, Match, match
 from capture.store.candidates import Candidate
 from capture.store.catalogue import Catalogue
 
+# What is older is no news, and a large library has much of it.
+_TOLD_OF_WITHIN = timedelta(days=365)
 _MOST_TOLD_OF = 50
 
 
@@ -27,7 +29,7 @@ def masters_for(catalogue: Catalogue, light: Light, rig: str, policy: Calibratio
     near = cache(
         lambda kind: (
             likely(kind)
-            or _likely(catalogue, light, rig, kind, policy, of_any_age=True)
+            or _likely(catalogue, light, rig, kind, policy, age=_TOLD_OF_WITHIN)
             or catalogue.candidates.of(rig, kind, most=_MOST_TOLD_OF)
         )
     )
@@ -62,7 +64,7 @@ def _likely(
     kind: Kind,
     policy: CalibrationConfig,
     *,
-    of_any_age: bool = False,
+    age: timedelta | None = None,
 ) -> list[Candidate]:
     spec = light.spec
     equal: dict[str, object] = {"binning": spec.binning}
@@ -75,8 +77,6 @@ def _likely(
         slack_s = max(0.01, SAME_EXPOSURE * spec.exposure_s)
         longest_s = 1e9 if policy.scale_darks else spec.exposure_s + slack_s
         exposure_s = (spec.exposure_s - slack_s, longest_s)
-    if of_any_age:
-        return catalogue.candidates.of(rig, kind, equal, exposure_s, most=_MOST_TOLD_OF)
-    age = timedelta(days=policy.max_age_days(kind))
+    age = age or timedelta(days=policy.max_age_days(kind))
     taken = (light.taken - age, light.taken + age)
     return catalogue.candidates.of(rig, kind, equal, exposure_s, taken)
