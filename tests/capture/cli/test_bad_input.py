@@ -71,20 +71,30 @@ def test_a_filter_that_the_wheel_lacks_is_told_with_those_that_it_has(
     assert not list(tmp_path.rglob("*.fits*"))
 
 
-@pytest.mark.parametrize("arguments", [RUN_BIAS, ("serve",)])
-def test_a_device_that_does_not_answer_is_named_with_its_address(
-    nightcal: Nightcal, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
-    if arguments == ("serve",):
-        # Unattended, a dead camera costs its rig the night; without its roof nothing can begin.
-        roof = '[roof]\ndome = "{server}/0"\nmode = "operate"\nif_park_fails = "close"\n'
-        write_config(tmp_path, text=CONFIG + roof + 'safety_monitors = ["{server}/0"]\n')
-    else:
-        write_config(tmp_path)
-    ended = nightcal(*arguments)
+def test_a_device_that_does_not_answer_is_named_with_its_address(nightcal: Nightcal, tmp_path: Path) -> None:
+    write_config(tmp_path)
+    ended = nightcal(*RUN_BIAS)
     assert ended.status == 3
-    assert f"{'dome' if arguments == ('serve',) else 'camera'} 0 at {NOBODY}" in ended.sentence()
+    assert f"camera 0 at {NOBODY}" in ended.sentence()
     assert "check that its server runs" in ended.sentence()
+    assert not list(tmp_path.rglob("*.fits*"))
+
+
+@pytest.mark.parametrize(
+    ("set_c", "status", "words"),
+    [
+        (-130.0, 2, '[rig "T1".cooling] set_temperature_c: input should be greater than or equal to -100'),
+        (9.0, 3, "T1: the camera did not settle at 9 C within 1 s"),
+    ],
+)
+def test_a_set_point_that_the_cooler_does_not_reach_is_told_in_one_sentence_and_nothing_is_taken(
+    nightcal: Nightcal, tmp_path: Path, server: Server, set_c: float, status: int, words: str
+) -> None:
+    cooling = f"cooling = {{ set_temperature_c = {set_c}, deadline_s = 1.0, ramp_c_per_min = 30.0 }}\n"
+    write_config(tmp_path, server.address, CONFIG + cooling)
+    ended = nightcal(*RUN_BIAS)
+    assert ended.status == status
+    assert words in ended.sentence()
     assert not list(tmp_path.rglob("*.fits*"))
 
 
