@@ -16,12 +16,12 @@ _KEPT_BYTES = 48_000_000
 
 
 def confined(archive: Archive, row: FrameRow | MasterRow) -> Path:
-    """Where its file is. Raises StoreError when the row leads out of the archive, or the file is gone."""
+    """Where its file is. Raises LookupError when it is gone, StoreError when it is not in the archive."""
     path = archive.path_of(row).resolve()
     if not path.is_relative_to(archive.root.resolve()):
         raise StoreError(f"{row.path} is not in the archive")
     if not path.is_file():
-        raise StoreError(
+        raise LookupError(
             f"{path.name} is not on the disk any more; nightcal library verify tells what is missing"
         )
     return path

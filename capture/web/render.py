@@ -58,7 +58,6 @@ def page(request: Request, name: str, status: int = 200, **more: Any) -> HTMLRes
         here=request.url.path,
         told=desk.notes.pop(caller.key, ""),
         Action=Action,
-        FRESHNESS=words.FRESHNESS,
         **more,
     )
     answer = HTMLResponse(text, status)

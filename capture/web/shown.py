@@ -20,7 +20,7 @@ from capture.store.rows import FrameRow, MasterRow
 from capture.web.desk import Desk
 from capture.web.link import Told
 
-_DEAR_S, _CHEAP_S = 60.0, 5.0
+DEAR_S, CHEAP_S = 60.0, 5.0
 _LAST_WORD = timedelta(days=7)
 
 
@@ -50,7 +50,7 @@ def now_of(desk: Desk) -> Now:
 
 def board(desk: Desk) -> list[Coverage]:
     """The coverage board, at most a minute old. Raises StoreError, BadInput."""
-    return desk.kept.get("board", _DEAR_S, lambda: board_of(desk.config, desk.archive))
+    return desk.kept.get("board", DEAR_S, lambda: board_of(desk.config, desk.archive))
 
 
 def health(desk: Desk) -> tuple[list[Trend], list[str]]:
@@ -60,7 +60,7 @@ def health(desk: Desk) -> tuple[list[Trend], list[str]]:
         found = trends(desk.archive.catalogue.masters(valid=True))
         return found, alarms(found)
 
-    return desk.kept.get("health", _DEAR_S, made)
+    return desk.kept.get("health", DEAR_S, made)
 
 
 def night_facts(desk: Desk, night: date) -> NightFacts:
@@ -77,7 +77,7 @@ def night_facts(desk: Desk, night: date) -> NightFacts:
             bias_adu=_bias_levels(desk), checks=(),
         )  # fmt: skip
 
-    return desk.kept.get(("night", night), _CHEAP_S, made)
+    return desk.kept.get(("night", night), CHEAP_S, made)
 
 
 def plans(desk: Desk, night: date) -> list[RigPlan]:
@@ -95,7 +95,7 @@ def plans(desk: Desk, night: date) -> list[RigPlan]:
             )
         return found
 
-    return desk.kept.get(("plans", night), _DEAR_S / 4, made)
+    return desk.kept.get(("plans", night), DEAR_S / 4, made)
 
 
 def night_named(desk: Desk, text: str) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
+from markupsafe import Markup
 
 from capture.members.roles import Action
 from capture.web import shown
@@ -11,7 +12,8 @@ from capture.web.access import require
 from capture.web.desk import Desk
 from capture.web.pages.night import picture_answer
 from capture.web.pictures import confined
-from capture.web.render import page
+from capture.web.render import page, part
+from capture.web.words import FRESHNESS
 
 router = APIRouter()
 MASTERS_A_PAGE = 60
@@ -23,8 +25,14 @@ def coverage(request: Request, rig: str = "") -> HTMLResponse:
     require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     name = shown.rig_named(desk, rig)
-    rows = [row for row in shown.board(desk) if name in (None, row.rig)]
-    return page(request, "coverage.html", rows=rows, asked={"rig": rig})
+
+    def table() -> Markup:
+        rows = [row for row in shown.board(desk) if name in (None, row.rig)]
+        return Markup(part("part_coverage.html", rows=rows, FRESHNESS=FRESHNESS)) if rows else Markup("")
+
+    # A thousand rows take longer to write than all else of a page.
+    board = desk.kept.get(("board", name), shown.CHEAP_S, table)
+    return page(request, "coverage.html", board=board, asked={"rig": rig})
 
 
 @router.get("/library")

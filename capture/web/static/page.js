@@ -55,6 +55,8 @@ async function plot(button) {
   const axis = { stroke: colour("--ink"), grid: { stroke: colour("--grid") }, ticks: { stroke: colour("--grid") } };
   new uPlot({
     width: Math.max(260, Math.min(760, cell.closest(".scroll").clientWidth - 24)), height: 260, tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "UTC"),
+    // A single master is a day wide, not years.
+    scales: { x: { range: (_, low, high) => (high - low < 86400 ? [low - 43200, high + 43200] : [low, high]) } },
     series: [{}, { label: got.words + (got.unit ? ` (${got.unit})` : ""), stroke: colour("--blue"), width: 2, points: { show: true, size: 7, fill: colour("--blue") } },
       { label: "out", paths: () => null, stroke: colour("--bad"), points: { show: true, size: 13, width: 2, fill: "transparent" } },
       ...band.map((_, n) => ({ ...line, label: ["usual, low", "usual", "usual, high"][n] }))],
