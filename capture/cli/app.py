@@ -25,6 +25,7 @@ from capture.cli.guard import guard_app, roof_app
 from capture.cli.health import health
 from capture.cli.init import init
 from capture.cli.library import library_app
+from capture.cli.members import points_app, requests_app, users_app
 from capture.cli.options import JsonOption
 from capture.cli.plan import plan
 from capture.cli.service import pause, resume, serve, status, stop, watch
@@ -44,6 +45,9 @@ app.add_typer(roof_app, name="roof")
 app.add_typer(service_app, name="service")
 app.add_typer(library_app, name="library")
 app.add_typer(delivery_app, name="delivery")
+app.add_typer(users_app, name="users")
+app.add_typer(requests_app, name="requests")
+app.add_typer(points_app, name="points")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)

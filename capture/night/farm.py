@@ -18,6 +18,7 @@ from capture.journal import Journal
 from capture.library.masters import build_masters
 from capture.library.rebuild import adopt_masters
 from capture.night.board import tell_stale
+from capture.night.request_turns import RequestTurns
 from capture.night.reservations import NoReservations, Reservations
 from capture.night.rig_leases import leasing
 from capture.night.rig_night import RigNight
@@ -94,7 +95,9 @@ class Farm:
         result = NightResult(night)
         workers = {
             name: self.clock.spawn(
-                RigNight(runner, self.guard, self.clock, self.journal, night).live, name, _RIG_RANK + rank
+                RigNight(runner, self.guard, self.clock, self.journal, night, turns=self.turns(name)).live,
+                name,
+                _RIG_RANK + rank,
             )
             for rank, (name, runner) in enumerate(self.runners.items())
         }
@@ -110,6 +113,10 @@ class Farm:
         if not result.stopped:
             result.masters = self.build_masters()
         return result
+
+    def turns(self, name: str) -> RequestTurns:
+        """What a rig's nights do for members' requests."""
+        return RequestTurns(self.config, self.archive, self.rigs[name], self.journal)
 
     def build_masters(self, *rigs: str) -> list[MasterRow]:
         """Combine every set, of these rigs or of all, that has enough new frames; tell which stay stale."""

@@ -29,6 +29,7 @@ class Block:
     """One sequence in one window of the night. `key` names it for the night: dusk, dawn, bias, darks.
 
     `predicted`: when its flats would be taken and how long they would expose, of the sets that are known.
+    `request`: the number of the member's request that it is for.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Block:
     window: Window
     wants: tuple[Want, ...]
     predicted: tuple[Predicted, ...] = ()
+    request: int | None = None
 
     @property
     def needs_dark(self) -> bool:

@@ -181,7 +181,9 @@ class RigLife:
         self._say("night", f"the night of {night} begins")
         self.doing = f"in the night of {night}"
         farm, given_up = self._farm, None
-        self._under_way = RigNight(self._runner, farm.guard, farm.clock, farm.journal, night, self)
+        self._under_way = RigNight(
+            self._runner, farm.guard, farm.clock, farm.journal, night, self, farm.turns(self.name)
+        )
         try:
             self._under_way.live()
         except (Stopped, StoreError, ClockError):

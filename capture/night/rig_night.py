@@ -12,7 +12,9 @@ from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.night.outlook import ground_of, plan_on
 from capture.night.plan import PREPARE, Block, RigPlan, due, next_change
-from capture.night.run import Runner
+from capture.night.request_turns import RequestTurns
+from capture.night.run import Outcome, Runner
+from sequences.job import Job
 
 _LOOK_AGAIN_S = 60.0
 _AFTER_A_LEAK = timedelta(minutes=30)
@@ -52,8 +54,10 @@ class RigNight:
         journal: Journal,
         night: date,
         by_hand: HandWork | None = None,
+        turns: RequestTurns | None = None,
     ) -> None:
         self._by_hand = by_hand
+        self._turns = turns
         self._runner = runner
         self._rig = runner.rig
         self._guard = guard
@@ -63,6 +67,8 @@ class RigNight:
         # What is planned next, after what is due now; read by others, so it is replaced as a whole.
         self.coming: Block | None = None
         self._finished: set[str] = set()
+        # By the request whose turn it is, as the turn began.
+        self._missed = 0
         # Since stray light was seen, no darks before this.
         self._no_darks_before = clock.now()
         # Since the sensor was too warm, neither bias nor darks before this.
@@ -76,6 +82,8 @@ class RigNight:
             catalogue, rig.site, rig.config.on(self._night), rig.filters, rig.spec, nights, now
         )
         plan = plan_on(ground, self._night, now)
+        if self._turns is not None:
+            plan = self._turns.with_turn(plan, now, self._finished)
         later = [b for b in plan.blocks if b.window.start > now and b.key not in self._finished]
         self.coming = min(later, key=lambda block: block.window.start, default=None)
         return plan
@@ -106,6 +114,8 @@ class RigNight:
 
     def _connect_and_work(self) -> None:
         self._rig.connect()
+        if self._turns is not None:
+            self._turns.take_up()
         self._prepare()
         while self._step():
             pass
@@ -188,7 +198,7 @@ class RigNight:
             self._finished.add(block.key)
             return True
         try:
-            outcome = self._runner.run(job, lambda: self._gives_way(block))
+            outcome = self._run(block, job)
         except NotCold as error:
             self._journal.say(self._rig.name, "alarm", str(error))
             self._not_cold(plan, block)
@@ -201,6 +211,34 @@ class RigNight:
             self._conclude(block, outcome.complete)
         return True
 
+    def _run(self, block: Block, job: Job) -> Outcome:
+        """Run the job, and see to the request that it is for."""
+        if self._turns is None or block.request is None:
+            return self._runner.run(job, lambda: self._gives_way(block))
+        if not self._turns.begin(block):
+            return Outcome(False, 0, "wanted no more")
+        self._missed = self._turns.missing(block)
+        how = "interrupted"
+        try:
+            outcome = self._runner.run(job, lambda: self._gives_way(block))
+            how = outcome.text
+        finally:
+            self._turns.end(block, how)
+        return outcome
+
+    def _conclude_turn(self, block: Block, complete: bool) -> None:
+        """A request whose whole turn gained nothing waits for another night, or for a reservation's end."""
+        if self._turns is None or not self._turns.missing(block):
+            return
+        begins = self._runner.reservations.begins(self._rig.name)
+        if not complete or self._turns.missing(block) < self._missed:
+            return
+        if begins is not None and begins < block.window.end:
+            self._wait_until(begins)
+            return
+        self._finished.add(block.key)
+        self._journal.say(self._rig.name, "alarm", f"{block.key} gained no good frame; left for tonight")
+
     def _dark_enough_for(self, block: Block) -> bool:
         """Whether the roof is shut and will be for at least the shortest exposure of the block."""
         shortest_s = min(want.spec.exposure_s for want in block.wants)
@@ -212,7 +250,9 @@ class RigNight:
         Flats that came to their own end have: the sky will not come back. Bias and darks go on until
         nothing is missing, or until a whole run gained nothing.
         """
-        if block.needs_dark:
+        if block.request is not None:
+            self._conclude_turn(block, complete)
+        elif block.needs_dark:
             left = [b for b in self.plan().blocks if b.key == block.key]
             gained = not left or left[0].frames < block.frames
             begins = self._runner.reservations.begins(self._rig.name)

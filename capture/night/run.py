@@ -17,6 +17,7 @@ from capture.journal import Journal
 from capture.night.dark_model import dark_model_of
 from capture.night.learning import bias_level_adu, histories_of
 from capture.night.plan import Block
+from capture.night.request_turns import still_wanted
 from capture.night.reservations import NoReservations
 from capture.night.shapes import shapes_of
 from capture.night.writer import Writer
@@ -113,7 +114,8 @@ class Runner:
 
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
-        return self.job_of(block.sequence, block.window, block.wants, night)
+        job = self.job_of(block.sequence, block.window, block.wants, night)
+        return replace(job, request=block.request)
 
     def job_of(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
         """Such a job on this rig, with what its sequence needs from the library."""
@@ -162,6 +164,7 @@ class Runner:
         self._journal.say(name, "run", starts, sequence=job.sequence, wanted=total)
         frames, text = 0, "failed"
         good: Counter[FrameSpec] = Counter()
+        keys = {want.spec.set_key() for want in job.wants}
         self.progress = self._progress(job, 0, good)
         try:
             with (
@@ -177,7 +180,11 @@ class Runner:
                     frames += 1
                     good[frame.spec.set_key()] += frame.verdict.good
                     self.progress = self._progress(job, frames, good)
-                    self.writer.put(frame, run, job.night, self.progress.told_at(self._clock.now()))
+                    asked_for = frame.spec.set_key() in keys
+                    told = self.progress.told_at(self._clock.now())
+                    self.writer.put(frame, run, job.night, told, job.request if asked_for else None)
+                    if not still_wanted(self.archive, job.request):
+                        raise Preempted(f"{name}: request {job.request} is wanted no more")
                     if gives_way():
                         raise Preempted(f"{name}: {_FOR_A_RUN_BY_HAND}")
         except (Stopped, DeviceError) as error:

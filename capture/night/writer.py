@@ -22,6 +22,7 @@ class _Item:
     run: int
     night: date
     progress: str
+    request: int | None
 
 
 class Writer:
@@ -45,13 +46,17 @@ class Writer:
         """Spawn the worker."""
         self._worker = self._clock.spawn(self._write_all, "writer", rank=90)
 
-    def put(self, frame: Frame, run: int, night: date, progress: str = "") -> None:
+    def put(
+        self, frame: Frame, run: int, night: date, progress: str = "", request: int | None = None
+    ) -> None:
         """Hand a frame over, waiting while the queue is full; `progress` goes into its journal line.
+
+        `request` is the number of the one that it was taken for.
 
         Raises StoreError after a failed write.
         """
         self._raise_failure()
-        self._queue.put(_Item(frame, run, night, progress))
+        self._queue.put(_Item(frame, run, night, progress, request))
 
     def drain(self) -> None:
         """Wait until everything handed over is durable. Raises StoreError when something is not."""
@@ -107,7 +112,7 @@ class Writer:
     def _write(self, item: _Item) -> None:
         frame = judge_dark(item.frame)
         try:
-            path = self._archive.save(frame, item.run, item.night).path
+            path = self._archive.save(frame, item.run, item.night, request=item.request).path
             self._catalogue_is_away(None)
             self._write_entries()
         except NotCatalogued as owed:

@@ -1,0 +1,103 @@
+"""Members' requests in the night of one rig: whose turn it is, for how long, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from datetime import date, datetime
+
+from capture.config import Config
+from capture.frame import FrameSpec, Kind
+from capture.journal import Journal
+from capture.members.finishing import after_turn, begin, finish_whole, is_open
+from capture.members.queue import frame_s, open_requests
+from capture.night.plan import Block, RigPlan
+from capture.rig.rig import Rig
+from capture.site import Window
+from capture.store.archive import Archive
+from capture.store.requests import RequestRow
+from sequences.job import Want
+
+# So long one member has the rig before it is another's turn.
+_TURN_S = 1800.0
+# While the library's own needs are not met, of the night's darkness.
+_SHARE = 0.5
+
+
+class RequestTurns:
+    """Decides anew from the catalogue at every step, as all of the night does."""
+
+    def __init__(self, config: Config, archive: Archive, rig: Rig, journal: Journal) -> None:
+        self._config = config
+        self._archive = archive
+        self._rig = rig
+        self._journal = journal
+
+    def with_turn(self, plan: RigPlan, now: datetime, finished: Set[str]) -> RigPlan:
+        """The plan with the next turn before bias, darks and panel; as it is when nobody has one now.
+
+        Half of the darkness at most is the members' while bias or darks of the library's own are missing.
+        Raises StoreError.
+        """
+        dark = self._rig.site.darkness(plan.night, self._rig.config.flats.lowest_sun_deg)
+        if dark is None or now >= dark.end:
+            return plan
+        rows = [
+            row for row in open_requests(self._archive.catalogue, self._rig.name) if _key(row) not in finished
+        ]
+        if not rows:
+            return plan
+        left_s = _TURN_S
+        if any(block.needs_cold and not block.by_day for block in plan.blocks):
+            left_s = min(left_s, _SHARE * dark.duration_s - self._spent_s(plan.night, now))
+        newest = self._archive.catalogue.newest(self._rig.name)
+        each_s = frame_s(rows[0].spec, newest)
+        if left_s < each_s and left_s < _TURN_S:
+            return plan
+        count = min(rows[0].missing, max(1, int(left_s / each_s)))
+        return replace(plan, blocks=(self._block(rows[0], count, dark), *plan.blocks))
+
+    def begin(self, block: Block) -> bool:
+        """Whether the turn is still wanted, and has begun. Raises StoreError."""
+        return block.request is None or begin(self._archive, block.request)
+
+    def end(self, block: Block, how: str) -> None:
+        """Settle the turn, and finish its request when it is whole. Raises StoreError."""
+        if block.request is not None:
+            after_turn(self._config, self._archive, self._journal, block.request, how)
+
+    def missing(self, block: Block) -> int:
+        """How many frames the block's request still misses; 0 when nothing is wanted any more."""
+        row = None if block.request is None else self._archive.catalogue.requests.get(block.request)
+        return row.missing if row is not None and row.state.open else 0
+
+    def take_up(self) -> None:
+        """See to what an earlier process left behind. Raises StoreError."""
+        finish_whole(self._config, self._archive, self._journal, self._rig.name)
+
+    def _block(self, row: RequestRow, count: int, window: Window) -> Block:
+        sequence = "bias" if row.spec.kind is Kind.BIAS else "darks"
+        return Block(_key(row), sequence, window, (Want(self._spec(row), count),), request=row.id)
+
+    def _spec(self, row: RequestRow) -> FrameSpec:
+        usual, asked = self._rig.spec(row.spec.kind, row.spec.exposure_s), row.spec
+        gain = usual.gain if asked.gain is None else asked.gain
+        set_c = usual.set_temperature_c if asked.set_temperature_c is None else asked.set_temperature_c
+        return replace(usual, binning=asked.binning, gain=gain, set_temperature_c=set_c)
+
+    def _spent_s(self, night: date, now: datetime) -> float:
+        """How long runs for requests have taken tonight, probes and cooling included."""
+        catalogue, name = self._archive.catalogue, self._rig.name
+        for_requests = {row.run for row in catalogue.frames(rig=name, night=night) if row.request is not None}
+        runs = [run for run in catalogue.runs(rig=name, night=night) if run.id in for_requests]
+        # A run that was killed has no end; the next one began no earlier.
+        return sum(((run.ended or run.started) - run.started).total_seconds() for run in runs)
+
+
+def still_wanted(archive: Archive, request: int | None) -> bool:
+    """Whether a run may go on: it is for no request, or for one that is open. Raises StoreError."""
+    return request is None or is_open(archive, request)
+
+
+def _key(row: RequestRow) -> str:
+    return f"request {row.id}"

@@ -1,0 +1,64 @@
+"""Members' requests in whole simulated nights: taken, settled, delivered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from capture.clock import SimulatedClock
+from capture.config import parse_config
+from capture.members.accounts import create
+from capture.members.asking import Ask, send
+from capture.members.roles import Actor, Role
+from capture.store.archive import Archive
+from capture.store.fits_file import inspect
+from capture.store.outbox import DeliveryState
+from capture.store.requests import RequestState
+from tests.nights.harness import AFTERNOON, CONFIG, SITE, live, settings
+
+ADA, BEN = Actor("ada", Role.MEMBER), Actor("ben", Role.MEMBER)
+PLACE = """
+[[delivery]]
+to = "ada"
+place = "at-ada"
+"""
+
+
+def test_a_members_darks_are_taken_in_turn_settled_and_delivered(tmp_path: Path) -> None:
+    clock = SimulatedClock(AFTERNOON)
+    change = lambda text: text.replace('camera = "', 'points_per_hour = 60.0\ncamera = "') + PLACE  # noqa: E731
+    config = parse_config(change(CONFIG.format(server="127.0.0.1:1")), tmp_path / "nightcal.toml")
+    archive = Archive.of(config, clock)
+    for actor in (ADA, BEN):
+        create(archive.catalogue.accounts, str(actor), actor.role, clock.now())
+    first = send(config, archive, ADA, Ask("T1", "dark", 90.0, 25, master=True))
+    second = send(config, archive, BEN, Ask("T1", "dark", 0.0, 5))
+    archive.close()
+
+    night = live(tmp_path, settings(), change=change)
+
+    assert not night.result.failures
+    archive = Archive(config.storage.folder, SITE, clock)
+    try:
+        catalogue = archive.catalogue
+        done = catalogue.requests.get(first.id), catalogue.requests.get(second.id)
+        assert [(row.state, row.good) for row in done if row] == [
+            (RequestState.DONE, 25), (RequestState.DONE, 5)
+        ]  # fmt: skip
+        frames = catalogue.requests.frames(first.id)
+        assert {str(frame.spec) for frame in frames} == {"dark 90 s"}
+        assert {inspect(archive.path_of(one)).header["REQUEST"] for one in frames} == {first.id}
+        # Round-robin: ben's bias come before the rest of ada's, whose turn was over after half an hour.
+        bias = catalogue.requests.frames(second.id)[0]
+        assert sum(frame.taken < bias.taken for frame in frames) in range(10, 24)
+        # What was taken for a request counts for the library too.
+        assert len([one for one in night.frames if one.rig == "T1" and one.kind == "bias" and one.good]) == 6
+        # The roof was shut: free, yet each frame is settled, once.
+        lines = catalogue.points.lines("ada")
+        assert [line.millipoints for line in lines] == [0] * 25
+        assert len({line.frame for line in lines}) == 25
+        ours = [one for one in catalogue.outbox.waiting("ada") if one.path is not None]
+        assert len(ours) == 26
+        assert {one.state for one in ours} == {DeliveryState.WAITING}
+        assert [one.event for one in catalogue.notices.of("ada")] == ["request_ready"]
+    finally:
+        archive.close()
