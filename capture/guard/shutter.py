@@ -18,6 +18,8 @@ _WORDS = {
 }
 # So long a shutter that was not shut must say that it is, before it is believed.
 _DWELL_S = 4.0
+# A shutter that has been told to close and still reads open after that time has not begun.
+_BEGINS_WITHIN_S = 10.0
 
 
 class Shutter:
@@ -42,6 +44,7 @@ class Shutter:
         self.ordered: RoofState | None = None
         self.owes_close = False
         self.leapt = False
+        self._told_of_no_effect = False
 
     @property
     def in_doubt(self) -> bool:
@@ -93,6 +96,17 @@ class Shutter:
                 self._order.taken()
         elif word in (RoofState.OPEN, RoofState.OPENING):
             self.owes_close = True
+            if word is RoofState.OPEN:
+                self._tell_if_it_does_not_begin()
+
+    def _tell_if_it_does_not_begin(self) -> None:
+        waited_s = self._clock.monotonic() - self._ordered_at
+        ordered = self.ordered is RoofState.SHUT and not self.was_refused
+        if ordered and waited_s >= _BEGINS_WITHIN_S and not self._told_of_no_effect:
+            self._told_of_no_effect = True
+            left_s = max(0.0, self._deadline_s - waited_s)
+            text = f"the roof was told to close and still reads open; close is sent again in {left_s:.0f} s"
+            self._journal.say("roof", "alarm", text)
 
     def order(self, state: RoofState) -> None:
         """Send it to OPEN or SHUT; the journal says what went wrong, a refusal once."""
@@ -139,6 +153,7 @@ class Shutter:
 
     def rest(self) -> None:
         """It is where it was sent."""
+        self._told_of_no_effect = False
         if self.ordered is RoofState.SHUT:
             self.owes_close = False
         self._order = self.ordered = None

@@ -201,6 +201,9 @@ class TestCloseShutter:
         clock.run(main)
         first, second = site.when("closeshutter")
         assert 300 <= second - first <= 310
+        (told,) = [e for e in site.entries if "was told to close and still reads open" in e.text]
+        heard_s = clock.monotonic() - (clock.now() - told.time).total_seconds() - first
+        assert heard_s < 15, "a person hears of it at once"
 
 
 class TestAMountWhoseAtParkIsStuckOnTrue:
