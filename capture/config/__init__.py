@@ -12,7 +12,7 @@ from capture.config.library import (
     MastersConfig,
     RetentionConfig,
 )
-from capture.config.members import MembersConfig, NotifyConfig, NotifyPersonConfig
+from capture.config.members import MembersConfig
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import (
@@ -52,8 +52,6 @@ __all__ = [
     "MastersConfig",
     "MembersConfig",
     "Name",
-    "NotifyConfig",
-    "NotifyPersonConfig",
     "PanelConfig",
     "PositiveSeconds",
     "ReservationsConfig",

@@ -1,15 +1,12 @@
-"""The sections of members: what they may ask for, and how persons are told of what happens."""
+"""The section of members: what they may ask for."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from capture.config.fields import PositiveSeconds, Section
-
-NotifyEvent = Literal["request_ready", "alarm", "night_report"]
 
 
 class MembersConfig(Section):
@@ -34,42 +31,3 @@ class MembersConfig(Section):
         if self.coldest_c > self.warmest_c:
             raise ValueError("coldest_c must not be above warmest_c")
         return self
-
-
-class NotifyPersonConfig(Section):
-    """`[[notify.person]]`: whom to tell of what, and where.
-
-    `account`: of a member their own requests are told. `urls_file`: Apprise's addresses, one a line, relative
-    to the config file: they hold secrets.
-    """
-
-    account: Annotated[str, Field(min_length=1, max_length=40)]
-    urls_file: Path
-    events: tuple[NotifyEvent, ...] = ("request_ready",)
-
-
-class NotifyConfig(Section):
-    """`[notify]`. A person is told at most every `digest_s`; what comes meanwhile is told together."""
-
-    digest_s: Annotated[float, Field(ge=0, le=86400)] = 900.0
-    timeout_s: PositiveSeconds = 30.0
-    person: tuple[NotifyPersonConfig, ...] = ()
-
-    @model_validator(mode="after")
-    def _once_each(self) -> NotifyConfig:
-        names = [one.account for one in self.person]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(
-                    f"two [[notify.person]] are for {name}; put all of its addresses in one file"
-                )
-        return self
-
-    def anchored(self, folder: Path) -> NotifyConfig:
-        """With files relative to `folder`."""
-        persons = tuple(
-            one.model_copy(update={"urls_file": (folder / one.urls_file.expanduser()).resolve()})
-            for one in self.person
-        )
-        update: dict[str, Any] = {"person": persons}
-        return self.model_copy(update=update)
