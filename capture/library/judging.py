@@ -18,10 +18,7 @@ def judge_dark(frame: Frame) -> Frame:
         reasons.append("the roof was not shut throughout")
     reasons += saturated(frame.statistics)
     reasons += off_temperature(spec, facts)
-    if spec.kind is Kind.DARK and abs(facts.exposure_s - spec.exposure_s) > max(
-        0.05, 0.001 * spec.exposure_s
-    ):
-        reasons.append(f"exposed {facts.exposure_s:g} s instead of {spec.exposure_s:g} s")
+    reasons += off_exposure(spec, facts)
     return frame.judged(*reasons)
 
 
@@ -40,3 +37,11 @@ def off_temperature(spec: FrameSpec, facts: Facts) -> list[str]:
     if abs(off_c) < _OFF_TEMPERATURE_C:
         return []
     return [f"the sensor is {off_c:+.1f} C off its set point of {spec.set_temperature_c:g} C"]
+
+
+def off_exposure(spec: FrameSpec, facts: Facts) -> list[str]:
+    """The reason, if it is a dark and was exposed for another time than it was asked for."""
+    off_s = abs(facts.exposure_s - spec.exposure_s)
+    if spec.kind is not Kind.DARK or off_s <= max(0.05, 0.001 * spec.exposure_s):
+        return []
+    return [f"exposed {facts.exposure_s:g} s instead of {spec.exposure_s:g} s"]

@@ -14,7 +14,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from statistics import fmean
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ from capture.library.health.trends import alarms, trends
 from capture.library.measure import clipped_mean, scatter_adu
 from capture.library.provenance import MasterBias, history, master_cards, rejection_map_cards
 from capture.library.rebuild import adopt_masters
+from capture.library.selection import bias_of, select
 from capture.library.sources import FileSource, scaled
 from capture.library.succession import Succession
 from capture.store import fits_file, paths
@@ -39,6 +42,8 @@ from capture.store.rows import FrameRow, MasterRow
 MAX_AGE_DAYS: Mapping[Kind, float] = {Kind.BIAS: 90.0, Kind.DARK: 30.0, Kind.FLAT: 14.0}
 # Flats need the bias, and darks tell their rate by it.
 _ORDER = (Kind.BIAS, Kind.DARK, Kind.FLAT)
+# What a HISTORY card has room for: FITS would go on in the middle of a word.
+_HISTORY_WIDTH = 72
 
 
 def build_masters(
@@ -78,9 +83,14 @@ def build_masters(
             # The same frames would make the master again that somebody took back.
             if any(row.withdrawn and set(row.inputs) == {frame.id for frame in frames} for row in before):
                 continue
-            succession = Succession.of(before, frames)
             try:
-                row = build_master(archive, frames, Method(method), rejection_map=rejection_maps)
+                fit = select(archive, journal, frames, max_age_days[kind])
+                if len(fit.frames) < min_frames:
+                    raise CombineError(f"{len(fit.frames)} fit frames are left, {min_frames} are needed")
+                succession = Succession.of(before, fit.frames)
+                row = build_master(
+                    archive, fit.frames, Method(method), rejection_map=rejection_maps, said=fit.said
+                )
             except CombineError as error:
                 journal.say("library", "refused", f"{rig}: no master {spec}: {error}", rig=rig, set=str(spec))
                 continue
@@ -99,9 +109,11 @@ def build_master(
     method: Method = Method.CLIP,
     *,
     rejection_map: bool = False,
+    said: Sequence[str] = (),
 ) -> MasterRow:
     """Combine these frames, publish the master's file durably, its rejection map where wanted, then its row.
 
+    `said`: how the frames were chosen, for the header. The gates are not asked again.
     Raises CombineError when they do not belong together, a file is damaged or no raw frame, or the master
     bias that a flat needs is not there; StoreError when the master cannot be written.
     """
@@ -119,26 +131,13 @@ def build_master(
     # A master is worth having even where an older file, to compare it with, cannot be read.
     with suppress(StoreError):
         figures |= survey(archive, frames, made.combined.pixels, figures)
-    night = max(frame.night for frame in frames)
     built = archive.clock.now()
     before = Succession.of(archive.catalogue.masters(rig=frames[-1].rig, spec=spec), frames)
     cards = master_cards(
         frames, spec, method, Clipping(), made.combined, figures, bias, archive.site, built, before
     )
-    version = 1
-    while True:
-        file = paths.master_file(archive.root, frames[-1].rig, spec, night, version)
-        if paths.rejection_map_file(file).exists():
-            version += 1  # A master of this name was here once.
-            continue
-        try:
-            sha256 = fits_file.write(file, made.combined.pixels, cards, history(spec, bias, before))
-            break
-        except fits_file.NameTaken:
-            version += 1
-    if rejection_map:
-        beside = rejection_map_cards(cards, file.name, sha256)
-        fits_file.write(paths.rejection_map_file(file), made.combined.rejected, beside)
+    told = [line for text in (*history(spec, bias, before), *said) for line in wrap(text, _HISTORY_WIDTH)]
+    file, sha256 = _publish(archive, frames, spec, made.combined, cards, told, rejection_map=rejection_map)
     return archive.catalogue.add_master(
         rig=frames[-1].rig,
         spec=spec,
@@ -166,6 +165,35 @@ def check_set(frames: Sequence[FrameRow]) -> FrameSpec:
     if len({frame.id for frame in frames}) < len(frames):
         raise CombineError("a frame is given twice")
     return first.spec.set_key()
+
+
+def _publish(
+    archive: Archive,
+    frames: Sequence[FrameRow],
+    spec: FrameSpec,
+    combined: Combined,
+    cards: Sequence[fits_file.Card],
+    told: Sequence[str],
+    *,
+    rejection_map: bool,
+) -> tuple[Path, str]:
+    """Write the master under the first name that no master ever had; return its file and SHA-256."""
+    night = max(frame.night for frame in frames)
+    version = 1
+    while True:
+        file = paths.master_file(archive.root, frames[-1].rig, spec, night, version)
+        if paths.rejection_map_file(file).exists():
+            version += 1  # A master of this name was here once.
+            continue
+        try:
+            sha256 = fits_file.write(file, combined.pixels, cards, told)
+            break
+        except fits_file.NameTaken:
+            version += 1
+    if rejection_map:
+        beside = rejection_map_cards(cards, file.name, sha256)
+        fits_file.write(paths.rejection_map_file(file), combined.rejected, beside)
+    return file, sha256
 
 
 @dataclass(frozen=True)
@@ -246,20 +274,15 @@ def _median(pixels: NDArray[np.float32]) -> float:
 
 
 def _master_bias(archive: Archive, frame: FrameRow) -> MasterBias | None:
-    """The newest master bias that a frame's bias is like, whatever its temperature, read and verified."""
-    spec = frame.spec
-    settings = (spec.binning, spec.gain, spec.offset, spec.readout_mode)
-    if spec.kind is Kind.BIAS:
+    """The master bias of a frame, read and verified."""
+    row = bias_of(archive, frame)
+    if row is None:
         return None
-    for row in archive.catalogue.masters(rig=frame.rig, valid=True):
-        theirs = (row.spec.binning, row.spec.gain, row.spec.offset, row.spec.readout_mode)
-        if row.spec.kind is Kind.BIAS and theirs == settings and row.camera == frame.facts.camera:
-            try:
-                _, pixels = fits_file.read(archive.path_of(row))
-            except StoreError as error:
-                raise CombineError(f"the master bias cannot be used: {error}") from error
-            return MasterBias(row, pixels.astype(np.float32))
-    return None
+    try:
+        _, pixels = fits_file.read(archive.path_of(row))
+    except StoreError as error:
+        raise CombineError(f"the master bias cannot be used: {error}") from error
+    return MasterBias(row, pixels.astype(np.float32))
 
 
 def _sets(frames: Iterable[FrameRow]) -> list[tuple[str, list[FrameRow]]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_MAD_TO_SIGMA = 1.482602218505602
+from capture.library.clipping import MAD_TO_SIGMA
 
 
 def clipped_mean(values: NDArray[Any], sigma: float = 3.0, iterations: int = 5) -> float:
@@ -35,5 +35,5 @@ def scatter_adu(one: NDArray[np.float32], other: NDArray[np.float32], ratio: flo
     difference = one - other * np.float32(ratio)
     difference -= np.median(difference)
     distance = np.abs(difference)
-    limit = 6 * _MAD_TO_SIGMA * max(0.5, float(np.median(distance)))
+    limit = 6 * MAD_TO_SIGMA * max(0.5, float(np.median(distance)))
     return float(difference[distance <= limit].std(dtype=np.float64)) / 2**0.5

@@ -23,7 +23,7 @@ from capture.library.rebuild import adopt_masters, verify
 from capture.store.archive import Archive
 from capture.store.events import EventKind
 from capture.store.rows import FrameRow, MasterRow
-from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, SITE, START, make_frame
+from tests.capture.store.frames import BIAS, DARK, FLAT, NIGHT, SITE, START, make_frame, noise
 
 SHAPE = (60, 80)
 PATTERN = 500 + 5 * np.sin(np.arange(SHAPE[1]) / 3)[None, :] * np.ones(SHAPE)
@@ -289,7 +289,7 @@ def test_frames_from_before_an_event_go_into_no_master_and_a_bias_from_before_se
 ) -> None:
     told = library.archive.catalogue.told
     library.save(BIAS, biases(6))
-    flat = [np.full(SHAPE, 20000, np.uint16)] * 6
+    flat = [noise(n, SHAPE, 20000, 100) for n in range(6)]
     library.save(FLAT, flat, minutes=20)
     at = START + timedelta(minutes=23)
     told.add_event("T1", EventKind.FILTER_CLEANED, FLAT.filter, at, at, "ann", "")
