@@ -5,10 +5,9 @@
 25 frames of 16.8 MP, and without `--quick` of 61 MP, in the page cache. Each contender is a process of its
 own, three turns of each, one contender after the other; medians of CPU and wall seconds of the work alone,
 without imports and compilation (Siril: of the whole process). Two have one turn, because they are slow:
-Siril at 61 MP, and ccdproc, which gets a quarter of each frame, its time counted four times: in its favour,
-for then it need not cut frames up. `limit` reads the bytes once and swaps them. `median`,
-`average`, `clip` and `flats` (less bias, scaled, clipped) are ours by numpy alone, and with `fast_` before
-them by nightcal[fast].
+Siril at 61 MP, and ccdproc, which gets a quarter of each frame, its time counted four times. `limit` reads
+the bytes once and swaps them. `median`, `average`, `clip` and `flats` (less bias, scaled, clipped) are ours
+by numpy alone, and with `fast_` before them by nightcal[fast].
 
 `<method>_limit_ratio`: our CPU over the limit's. `<method>_siril_ratio`, `<method>_ccdproc_ratio`,
 `<method>_strips_ratio` (np.median in strips of rows): theirs over ours, higher is better. Siril and ccdproc
@@ -276,7 +275,8 @@ def siril(folder: Path, method: str) -> Took:
 
 def _in_process(command: Sequence[str | Path]) -> Took:
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    wall_s, cpu_s, gb = json.loads(output)
+    # ccdproc tells in lines before how it cuts the frames up.
+    wall_s, cpu_s, gb = json.loads(output.splitlines()[-1])
     return wall_s, cpu_s, gb
 
 
