@@ -51,7 +51,7 @@ def thumbnail(path: Path) -> Thumbnail:
 
 
 def picture(path: Path, longest_px: int) -> Picture:
-    """The file at `path`, row 0 on top, at most so many pixels a side; a damaged or missing one: its fault."""
+    """The file at `path`, row 0 on top, at most so many pixels a side; a damaged one: its fault."""
     try:
         _, pixels = fits_file.read(path)
     except StoreError as error:
