@@ -47,8 +47,8 @@ class DeliveryConfig(Section):
 class MastersConfig(Section):
     """`[masters]`: how sets become masters.
 
-    `rejection_maps`: beside each, a file of how many frames were rejected in each pixel. `stale_alarm_days`: a
-    need that is not met any more for longer, or will be before frames can be taken, is an alarm.
+    `rejection_maps`: beside each, a file of how many frames were rejected in each pixel.
+    `stale_alarm_days`: a need not met for longer, or soon so before frames can be taken, is an alarm.
     """
 
     method: Literal["clip", "median", "average"] = "clip"

@@ -16,6 +16,7 @@ from tests.capture.cli.running import Running, running, simulators, value
 
 # Far below the 600 s of an exposure, and above what a machine with much else to do adds to the 2 s aimed at.
 SOON_S = 10.0
+KEPT = ("journal.jsonl", "history.jsonl", "changes.jsonl")
 EXPOSING, IDLE = 2, 0
 OPEN, SHUT = 0, 1
 QUICK_ROOF = ROOF + "reopen_after_s = 0.0\npoll_s = 1.0\n"
@@ -38,7 +39,7 @@ def assert_nothing_half_written(folder: Path) -> None:
     # Who is where, for other processes: the service's door, and which rig needs darkness.
     left = [path for path in left if path.parent.name not in ("service", "interlock")]
     names = [path.name for path in left if not path.name.startswith("catalogue.sqlite")]
-    assert [name for name in names if name != "journal.jsonl"] == []
+    assert [name for name in names if name not in KEPT] == []
 
 
 @pytest.mark.parametrize("roof", ["", ROOF])
