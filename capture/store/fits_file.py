@@ -196,16 +196,31 @@ def header_length(start: bytes) -> int | None:
 
 
 def structure(header: bytes) -> dict[str, str]:
-    """Keywords and values, as bare text, of a header's cards; far faster than astropy's parser."""
+    """Keywords and values, as bare text, of a header's cards; far faster than astropy's parser.
+
+    Texts that go on in CONTINUE cards are put together.
+    """
     cards: dict[str, str] = {}
+    keyword = unfinished = ""
     for start in range(0, len(header), _CARD):
         card = header[start : start + _CARD]
         if card[8:10] == b"= ":
-            text = card[10:].decode("ascii", "replace").strip()
-            string = re.match(r"'((?:[^']|'')*)'", text)
-            value = string[1].replace("''", "'").rstrip() if string else text.partition("/")[0].strip()
-            cards.setdefault(card[:8].decode("ascii", "replace").strip(), value)
+            keyword, value = card[:8].decode("ascii", "replace").strip(), _bare(card[10:])
+            # Of two cards of one name the first counts.
+            unfinished = "" if keyword in cards else value
+            cards.setdefault(keyword, value)
+        elif unfinished.endswith("&") and card.startswith(b"CONTINUE  "):
+            unfinished = unfinished[:-1] + _bare(card[10:])
+            cards[keyword] = unfinished
+        else:
+            unfinished = ""
     return cards
+
+
+def _bare(value: bytes) -> str:
+    text = value.decode("ascii", "replace").strip()
+    string = re.match(r"'((?:[^']|'')*)'", text)
+    return string[1].replace("''", "'").rstrip() if string else text.partition("/")[0].strip()
 
 
 def sync_folder(folder: Path) -> None:
@@ -258,6 +273,8 @@ def header_bytes(
                 header.add_history(line)
             header.append(("CHECKSUM", _NO_CHECKSUM, "HDU checksum"), bottom=True)
             header.append(("DATASUM", str(data_sum), "data unit checksum"), bottom=True)
+            if "\nCONTINUE" in header.tostring(sep="\n") and "LONGSTRN" not in header:
+                header.insert(len(mandatory), ("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards"))
             text: bytes = header.tostring().encode("ascii")
         except ValueError as error:
             raise StoreError(f"a FITS header cannot be made of these facts: {error}") from error
