@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 import pytest
 
@@ -129,11 +130,12 @@ def test_danger_parks_the_mounts_and_then_closes_the_roof_in_time(
             assert guard.report().roof is RoofState.SHUT
 
     clock.run(main)
-    parked_s = onset_s
-    while not all(
-        rig.mount.parked(DUSK.timestamp() + parked_s) for rig in observatory.world.rigs
-    ):  # the moment at which the last mount read AtPark
-        parked_s += 0.1
+    # The moment at which the last mount read AtPark.
+    moments = (onset_s + 0.1 * number for number in range(3000))
+    rigs = observatory.world.rigs
+    parked_s = next(
+        (at for at in moments if all(rig.mount.parked(DUSK.timestamp() + at) for rig in rigs)), inf
+    )
     parks, closes = [at for at in site.when("park") if at > onset_s], site.when("closeshutter")
     assert len(parks) == 2
     assert max(parks) - onset_s <= 10
