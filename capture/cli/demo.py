@@ -224,7 +224,9 @@ def _conclude(
         ]
     frames = archive.catalogue.frames(night=result.night)
     wanted = len({(frame.rig, frame.spec.set_key()) for frame in frames})
-    report = write_report(archive, result.night, folder / _REPORT, figures)
+    report = write_report(
+        archive, result.night, folder / _REPORT, figures, min_frames=config.masters.min_frames
+    )
     show_table(
         "Masters against the simulator's truth (the figure that comes closest to its limit)",
         ("master", "frames", "figure", "measured", "truth", "verdict"),
