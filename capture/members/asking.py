@@ -186,7 +186,7 @@ def _checked_gain(rig: RigConfig, last: int | None, gain: int | None) -> int | N
         return usual
     if rig.gain is None:
         raise BadInput(f"{rig.name} leaves the gain to its camera; leave it out")
-    if isinstance(gain, bool) or not 0 <= gain <= 100_000:
+    if isinstance(gain, bool) or not isinstance(gain, int) or not 0 <= gain <= 100_000:
         raise BadInput(f"a gain of {gain}: give a whole number from 0, or leave it out")
     return gain
 

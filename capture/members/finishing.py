@@ -11,6 +11,7 @@ from capture.library.combine import Method
 from capture.library.delivery.parcels import name_there, places_of, recipient_of
 from capture.library.masters import build_master, build_masters
 from capture.members.ledger import settle
+from capture.members.queue import tell_refused
 from capture.store.archive import Archive
 from capture.store.outbox import Parcel
 from capture.store.requests import RequestRow, RequestState
@@ -55,6 +56,18 @@ def after_turn(config: Config, archive: Archive, journal: Journal, number: int, 
     catalogue.notices.add(row.who, READY, f"Your request {number} is ready", text, now, f"ready {number}")
     catalogue.requests.step(number, RequestState.DONE, now, WHO, told)
     journal.say(row.rig, "request", text, request=number)
+
+
+def refuse_by_camera(archive: Archive, journal: Journal, number: int, why: str) -> None:
+    """Refuse what the rig's camera cannot do, and tell its member why. Raises StoreError."""
+    catalogue, now = archive.catalogue, archive.clock.now()
+    try:
+        row = catalogue.requests.step(number, RequestState.REFUSED, now, WHO, why)
+    except BadInput:
+        # It was cancelled in the meantime.
+        return
+    tell_refused(catalogue, row)
+    journal.say(row.rig, "request", f"{row}: refused: {why}", request=number)
 
 
 def finish_whole(config: Config, archive: Archive, journal: Journal, rig: str) -> None:

@@ -18,6 +18,7 @@ from capture.store.rows import FrameRow
 # While nothing is known of a camera.
 _READOUT_S = 10.0
 _NIGHTS_AHEAD = 60
+_REFUSED = "request_refused"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -113,11 +114,19 @@ def cancel(catalogue: Catalogue, actor: Actor, number: int, why: str, now: datet
 
 
 def refuse(catalogue: Catalogue, actor: Actor, number: int, why: str, now: datetime) -> RequestRow:
-    """An operator's no, with the reason. Raises BadInput, NotAllowed."""
+    """An operator's no, with the reason, which its member is told. Raises BadInput, NotAllowed."""
     actor.require(Action.REFUSE_REQUEST)
     if not why.strip():
         raise BadInput("say why it is refused: its member reads it")
-    return catalogue.requests.step(number, RequestState.REFUSED, now, str(actor), why)
+    row = catalogue.requests.step(number, RequestState.REFUSED, now, str(actor), why)
+    tell_refused(catalogue, row)
+    return row
+
+
+def tell_refused(catalogue: Catalogue, row: RequestRow) -> None:
+    """Tell the member that their request was refused, with the reason in its last step. Raises StoreError."""
+    title, text = f"Your request {row.id} is refused", f"{row}: {row.why}"
+    catalogue.notices.add(row.who, _REFUSED, title, text, row.changed, f"refused {row.id}")
 
 
 def _expected(

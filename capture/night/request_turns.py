@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from capture.config import Config
+from capture.errors import BadInput, DeviceRefused
 from capture.frame import FrameSpec, Kind
 from capture.journal import Journal
-from capture.members.finishing import after_turn, begin, finish_whole, is_open
+from capture.members.finishing import after_turn, begin, finish_whole, is_open, refuse_by_camera
 from capture.members.queue import frame_s, open_requests
 from capture.night.plan import Block, RigPlan
+from capture.rig.limits import require_takes
 from capture.rig.rig import Rig
+from capture.rig.settings import PartRefused
 from capture.site import Window
 from capture.store.archive import Archive
 from capture.store.requests import RequestRow
@@ -22,6 +25,7 @@ from sequences.job import Want
 _TURN_S = 1800.0
 # While the library's own needs are not met, of the night's darkness.
 _SHARE = 0.5
+_REFUSALS = (BadInput, DeviceRefused, PartRefused)
 
 
 class RequestTurns:
@@ -58,8 +62,35 @@ class RequestTurns:
         return replace(plan, blocks=(self._block(rows[0], count, dark), *plan.blocks))
 
     def begin(self, block: Block) -> bool:
-        """Whether the turn is still wanted, and has begun. Raises StoreError."""
-        return block.request is None or begin(self._archive, block.request)
+        """Whether the turn is wanted, possible, and has begun; what is impossible is refused.
+
+        Raises StoreError.
+        """
+        if block.request is None:
+            return True
+        try:
+            for want in block.wants:
+                require_takes(want.spec, self._rig.camera)
+        except BadInput as limit:
+            refuse_by_camera(self._archive, self._journal, block.request, str(limit))
+            return False
+        return begin(self._archive, block.request)
+
+    def refused(self, block: Block, error: Exception) -> bool:
+        """Whether the camera refuses this request alone, which is then refused.
+
+        A camera that works as usual, and refuses this again, can do all but this. Raises DeviceError when it
+        does not work as usual either, Stopped, StoreError.
+        """
+        if block.request is None or not isinstance(error, _REFUSALS):
+            return False
+        self._rig.look(self._rig.spec(Kind.BIAS))
+        try:
+            self._rig.look(block.wants[0].spec)
+        except _REFUSALS as again:
+            refuse_by_camera(self._archive, self._journal, block.request, str(again))
+            return True
+        return False
 
     def end(self, block: Block, how: str) -> None:
         """Settle the turn, and finish its request when it is whole. Raises StoreError."""

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from capture.clock import Clock
-from capture.errors import DeviceError, NotCold, Preempted
+from capture.errors import BadInput, DeviceError, NotCold, Preempted
 from capture.guard.client import GuardClient
 from capture.journal import Journal
 from capture.night.outlook import ground_of, plan_on
@@ -222,6 +222,16 @@ class RigNight:
         try:
             outcome = self._runner.run(job, lambda: self._gives_way(block))
             how = outcome.text
+        except NotCold:
+            raise
+        except (BadInput, DeviceError) as error:
+            how = str(error)
+            if self._turns.missing(block) >= self._missed:
+                # Whatever it was, this request fails the rig once a night at most.
+                self._finished.add(block.key)
+                if self._turns.refused(block, error):
+                    return Outcome(False, 0, how)
+            raise
         finally:
             self._turns.end(block, how)
         return outcome

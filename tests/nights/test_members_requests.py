@@ -13,7 +13,9 @@ from capture.store.archive import Archive
 from capture.store.fits_file import inspect
 from capture.store.outbox import DeliveryState
 from capture.store.requests import RequestState
+from simulators import Fault, Observatory
 from tests.nights.harness import AFTERNOON, CONFIG, SITE, live, settings
+from tests.nights.test_a_rig_that_fails import new_connections, only_darks
 
 ADA, BEN = Actor("ada", Role.MEMBER), Actor("ben", Role.MEMBER)
 PLACE = """
@@ -60,5 +62,47 @@ def test_a_members_darks_are_taken_in_turn_settled_and_delivered(tmp_path: Path)
         assert len(ours) == 26
         assert {one.state for one in ours} == {DeliveryState.WAITING}
         assert [one.event for one in catalogue.notices.of("ada")] == ["request_ready"]
+    finally:
+        archive.close()
+
+
+def test_what_the_camera_cannot_do_is_refused_with_its_reason_and_costs_nobody_their_frames(
+    tmp_path: Path,
+) -> None:
+    clock = SimulatedClock(AFTERNOON)
+    change = lambda text: only_darks(text).replace('camera = "', 'gain = 0\ncamera = "', 1)  # noqa: E731
+    config = parse_config(change(CONFIG.format(server="127.0.0.1:1")), tmp_path / "nightcal.toml")
+    archive = Archive.of(config, clock)
+    for actor in (ADA, BEN):
+        create(archive.catalogue.accounts, str(actor), actor.role, clock.now())
+    binned = send(config, archive, ADA, Ask("T1", "bias", 0.0, 2, binning=8))
+    amplified = send(config, archive, ADA, Ask("T1", "dark", 60.0, 2, gain=500))
+    usual = send(config, archive, BEN, Ask("T1", "dark", 90.0, 2))
+    archive.close()
+
+    def prepare(observatory: Observatory) -> None:
+        # A driver that promises more than it takes; by its word the request is possible.
+        observatory.faults.add(Fault("camera/0", "gainmax", "stuck", value=1000))
+
+    night = live(tmp_path, settings(), change=change, prepare=prepare)
+
+    assert not night.result.failures
+    assert new_connections(night) == 0
+    archive = Archive(config.storage.folder, SITE, clock)
+    try:
+        catalogue = archive.catalogue
+        first, second, third = (catalogue.requests.get(one.id) for one in (binned, amplified, usual))
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        assert (first.state, first.why) == (RequestState.REFUSED, "binning 8: the camera bins up to 4")
+        assert second.state is RequestState.REFUSED
+        assert "500" in second.why
+        assert (third.state, third.good) == (RequestState.DONE, 2)
+        told = {one.title: one.body for one in catalogue.notices.of("ada")}
+        assert told.keys() == {f"Your request {one.id} is refused" for one in (first, second)}
+        assert told[f"Your request {first.id} is refused"].endswith(first.why)
+        own = [one for one in night.frames if one.rig == "T1" and one.good and str(one.spec) != "dark 90 s"]
+        assert len(own) == 10
     finally:
         archive.close()
