@@ -15,7 +15,7 @@ from capture.cli.console import console, show_table
 from capture.cli.options import CONFIG, ConfigOption
 from capture.clock import clock_of_this_process
 from capture.config import Config, load_config
-from capture.members import accounts, ledger, queue
+from capture.members import accounts, asking, ledger, queue
 from capture.members.pricing import in_points
 from capture.members.roles import Actor, Role
 from capture.store.archive import Archive
@@ -28,6 +28,13 @@ points_app = typer.Typer(help="Points: statements, grants and refunds.", no_args
 
 NameArgument = Annotated[str, typer.Argument(help="The account.")]
 GenerateOption = Annotated[bool, typer.Option("--generate", help="Make a password, and show it once.")]
+RigArgument = Annotated[str, typer.Argument(help="The rig.")]
+KindArgument = Annotated[str, typer.Argument(help="bias or dark.")]
+ExposureOption = Annotated[float, typer.Option("--exposure", help="Seconds, of a dark.")]
+CountOption = Annotated[int, typer.Option("--count", help="How many frames.")]
+BinningOption = Annotated[int | None, typer.Option("--binning", help="The rig's, if left out.")]
+GainOption = Annotated[int | None, typer.Option("--gain", help="The rig's, if left out.")]
+TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="C; the rig's, if left out.")]
 WhyArgument = Annotated[str, typer.Option("--why", help="For those who read it later.")]
 
 
@@ -77,6 +84,29 @@ def disable(name: NameArgument, config: ConfigOption = CONFIG) -> None:
     _with(config, lambda _, a: accounts.disable(a.catalogue.accounts, name, a.clock.now()))
 
 
+@users_app.command("enable")
+def enable(name: NameArgument, config: ConfigOption = CONFIG) -> None:
+    """Let a disabled account in again; it needs new sessions and tokens."""
+    _with(config, lambda _, a: accounts.disable(
+        a.catalogue.accounts, name, a.clock.now(), disabled=False))  # fmt: skip
+
+
+@users_app.command("tokens")
+def tokens(
+    name: NameArgument,
+    revoke: Annotated[int, typer.Option("--revoke", help="Let this one, by its number, in no more.")] = 0,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Show an account's API tokens, or revoke one."""
+    rows = _with(config, lambda _, a: accounts.tokens_of(a.catalogue.accounts, name, revoke, a.clock.now()))
+    table = [
+        (str(r.id), r.name, ",".join(r.scopes), f"{r.expires:%Y-%m-%d}" if r.expires else "never",
+         f"{r.used:%Y-%m-%d}" if r.used else "never", "revoked" if r.revoked else "")
+        for r in rows
+    ]  # fmt: skip
+    show_table("", ("number", "label", "scopes", "expires", "used", ""), table)
+
+
 @users_app.command("token")
 def token(
     name: NameArgument,
@@ -103,6 +133,41 @@ def list_requests(config: ConfigOption = CONFIG) -> None:
         for one in found
     ]  # fmt: skip
     show_table("", ("number", "who", "rig", "frames", "state", "night"), rows)
+
+
+@requests_app.command("quote")
+def quote(
+    rig: RigArgument,
+    kind: KindArgument,
+    exposure: ExposureOption = 0.0,
+    count: CountOption = 10,
+    binning: BinningOption = None,
+    gain: GainOption = None,
+    temperature: TemperatureOption = None,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Tell what frames would come to, and what the library holds of them already."""
+    ask = asking.Ask(rig, kind, exposure, count, binning, gain, temperature)
+    _tell(_with(config, lambda c, a: asking.quote(c, a, _here(), ask)))
+
+
+@requests_app.command("send")
+def send(
+    name: NameArgument,
+    rig: RigArgument,
+    kind: KindArgument,
+    exposure: ExposureOption = 0.0,
+    count: CountOption = 10,
+    binning: BinningOption = None,
+    gain: GainOption = None,
+    temperature: TemperatureOption = None,
+    master: Annotated[bool, typer.Option("--master", help="Combine them, too.")] = False,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Send a request for a member, by their quotas and their points."""
+    ask = asking.Ask(rig, kind, exposure, count, binning, gain, temperature, master)
+    row = _with(config, lambda c, a: asking.send(c, a, accounts.member(a.catalogue.accounts, name), ask))
+    console.print(f"{row} is queued")
 
 
 @requests_app.command("cancel")
@@ -147,6 +212,18 @@ def refund(
     after = _with(config, lambda _, a: ledger.refund(
         a.catalogue, _here(), name, points, why, a.clock.now(), request or None))  # fmt: skip
     console.print(f"{name} has {in_points(after)} points")
+
+
+def _tell(told: asking.Quote) -> None:
+    held, expected = told.held, told.expected
+    if held:
+        console.print(f"the library holds {held.good_frames} good frames and {len(held.masters)} masters")
+    console.print(
+        f"{told.count} x {told.spec}: {told.hours:.1f} h, {told.size_bytes / 1e6:.1f} MB, free under a shut "
+        f"roof, {in_points(told.millipoints_open)} points under an open one"
+    )
+    night = f"the night {expected.night}" if expected.night else "no night of the next 60"
+    console.print(f"number {expected.position} in the queue, expected to begin in {night}")
 
 
 def _here() -> Actor:

@@ -136,6 +136,25 @@ def issue_token(
     return Issued(secret, accounts.add_credential(name, kind, label, _digest(secret), wanted, now, expires))
 
 
+def tokens_of(accounts: Accounts, name: str, revoke: int, now: datetime) -> list[CredentialRow]:
+    """An account's API tokens, the one of the number `revoke` revoked; 0: none is. Raises BadInput."""
+    if accounts.get(name) is None:
+        raise BadInput(f"there is no account {name!r}")
+    if revoke and revoke not in {row.id for row in accounts.credentials(name, CredentialKind.TOKEN)}:
+        raise BadInput(f"{name} has no token {revoke}")
+    if revoke:
+        accounts.revoke(name, now, number=revoke, kind=CredentialKind.TOKEN)
+    return accounts.credentials(name, CredentialKind.TOKEN)
+
+
+def member(accounts: Accounts, name: str) -> Actor:
+    """Who an account is, without a session. Raises BadInput when it may not sign in."""
+    row = accounts.get(name)
+    if row is None or row.disabled:
+        raise BadInput(f"there is no account {name!r} that may sign in")
+    return Actor(row.name, Role.of(row.role))
+
+
 def scopes_of(words: Iterable[str]) -> frozenset[Scope]:
     """Scopes by their words. Raises BadInput."""
     found = set()
