@@ -229,7 +229,7 @@ class RigNight:
             if self._turns.missing(block) >= self._missed:
                 # Whatever it was, this request fails the rig once a night at most.
                 self._finished.add(block.key)
-                if self._turns.refused(block, error):
+                if self._turns.refused(block, error) or isinstance(error, BadInput):
                     return Outcome(False, 0, how)
             raise
         finally:
