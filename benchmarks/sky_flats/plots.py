@@ -94,7 +94,7 @@ def _panel(
     x = Scale(float(times_s.min()) / 60, float(times_s.max()) / 60, 50.0, width - 40)
     y = Scale(0.8 * camera.min_probe_s, camera.max_exposure_s * 1.2, top + height, top, log=True)
     out = [_text(title, 50, top - 5, "bold")]
-    for tick in round_ticks(x.low, x.high, 10):
+    for tick in round_ticks(x.low, x.high, 7):
         out.append(tag("line", x1=x(tick), x2=x(tick), y1=top, y2=top + height, stroke="#eeeeee"))
         sun = twilight.sun_altitude_deg(twilight.when(tick * 60))
         out.append(_text(f"{tick:g} min, {sun:.1f}°", x(tick), top + height + 16, anchor="middle"))
