@@ -92,8 +92,14 @@ class Writer:
                 try:
                     self._write(item)
                 except NightcalError as failure:
-                    self._failure = failure
-                    self._journal.say("nightcal", "alarm", f"a frame could not be saved: {failure}")
+                    self._fail(failure)
+                except Exception as failure:
+                    # A writer that dies would leave every rig waiting for it.
+                    self._fail(StoreError(f"nobody foresaw {failure!r}"))
+
+    def _fail(self, failure: NightcalError) -> None:
+        self._failure = failure
+        self._journal.say("nightcal", "alarm", f"a frame could not be saved: {failure}")
 
     def _write_entries(self) -> None:
         entries, self._entries = self._entries, []

@@ -126,11 +126,11 @@ def test_what_nobody_foresaw_is_an_alarm_and_the_rig_is_tried_again_the_same_nig
     def break_it(_service: Service, farm: Farm) -> None:
         save = farm.archive.save
 
-        def once(*arguments: object) -> object:
+        def once(*arguments: object, **options: object) -> object:
             if not went_wrong:
                 went_wrong.append(site.clock.now())
                 raise error
-            return save(*arguments)  # type: ignore[arg-type]
+            return save(*arguments, **options)  # type: ignore[arg-type]
 
         run = farm.runners["T1"].run
         if isinstance(error, StoreError):

@@ -134,7 +134,7 @@ def test_the_demo_stops_by_ctrl_c(tmp_path: Path) -> None:
         command.until(lambda: "good" in command.out)
         command.signal()
         status, took_s = command.ended()
-        assert (status, took_s < SOON_S) == (130, True)
+        assert (status, took_s < SOON_S) == (130, True), (status, took_s, command.out, command.err)
         assert command.err == "nightcal: stopped by the operator\n"
 
 

@@ -6,7 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from capture.clock import SimulatedClock
+from capture.errors import StoreError
 from capture.journal import Entry, Journal
 from capture.night.writer import Writer
 from capture.store.archive import CATALOGUE, Archive
@@ -64,3 +67,31 @@ def test_rows_that_are_owed_at_the_end_are_said_so_and_made_at_the_next_start(tm
         other.execute("ALTER TABLE away RENAME TO frames")
     with closing(Archive(tmp_path, SITE, clock)) as again:
         assert len(again.reconcile()) == len(again.catalogue.frames()) == 1
+
+
+def test_an_error_that_nobody_foresaw_stops_the_frames_and_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimulatedClock(START)
+    archive, journal, said = Archive(tmp_path, SITE, clock), Journal(clock), list[Entry]()
+    journal.listen(said.append)
+    writer = Writer(archive, clock, journal)
+    run = archive.catalogue.open_run("T1", "darks", NIGHT, START)
+
+    def night() -> None:
+        writer.start()
+        with monkeypatch.context() as broken:
+            broken.setattr(archive, "save", lambda *_, **__: 1 / 0)
+            writer.put(make_frame(DARK), run, NIGHT)
+            with pytest.raises(StoreError, match="ZeroDivisionError"):
+                writer.drain()
+        with pytest.raises(StoreError, match="ZeroDivisionError"):
+            writer.put(make_frame(DARK), run, NIGHT)
+        writer.try_again()
+        writer.put(make_frame(DARK, minutes=1), run, NIGHT)
+        writer.close()
+
+    clock.run(night)
+    assert len(archive.catalogue.frames()) == 1
+    assert [entry.kind for entry in said] == ["alarm", "frame"]
+    archive.close()
