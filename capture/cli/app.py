@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -63,6 +64,9 @@ app.command()(lights)
 
 def main() -> None:
     """Run the command; every error that we raise on purpose ends as one sentence and an exit status."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script's shell starts what it puts into the background with SIGINT ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app(prog_name="nightcal", standalone_mode=True)
     except SystemExit as ended:

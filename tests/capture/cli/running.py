@@ -78,11 +78,13 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
-    """Start the command in `folder`."""
+def running(folder: Path, *arguments: str, sigint_ignored: bool = False) -> Iterator[Running]:
+    """Start the command in `folder`; `sigint_ignored`: as a script's `command &` starts it."""
     out, err = folder / "out.txt", folder / "err.txt"
     environment = os.environ | {"COLUMNS": "200"}
     command = [sys.executable, "-m", "capture", *arguments]
+    if sigint_ignored:
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     with (
         out.open("wb") as stdout,
         err.open("wb") as stderr,

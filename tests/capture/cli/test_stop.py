@@ -129,8 +129,9 @@ def test_ctrl_c_is_heard_while_a_device_is_still_connecting(tmp_path: Path) -> N
             assert command.err == "nightcal: left at once\n"
 
 
-def test_the_demo_stops_by_ctrl_c(tmp_path: Path) -> None:
-    with running(tmp_path, "demo", "--size", "64", "--short") as command:
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "started in the background by a script"])
+def test_the_demo_stops_by_ctrl_c(tmp_path: Path, ignored: bool) -> None:
+    with running(tmp_path, "demo", "--size", "64", "--short", sigint_ignored=ignored) as command:
         command.until(lambda: "good" in command.out)
         command.signal()
         status, took_s = command.ended()
