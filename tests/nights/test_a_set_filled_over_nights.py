@@ -21,6 +21,9 @@ from simulators.device import Command
 from tests.capture.night.test_reservations import calendar, event
 from tests.nights.harness import AFTERNOON, CONFIG, settings
 
+# What all look at is lived once.
+pytestmark = pytest.mark.xdist_group("a set filled over nights")
+
 EXPOSURE = timedelta(seconds=600)
 # The dark hours begin at 00:43 UTC on 2026-11-22. Two nights end early for members; the third does not.
 DAY = timedelta(days=1)

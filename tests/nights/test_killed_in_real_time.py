@@ -28,6 +28,9 @@ from tests.capture.cli.command import as_process, write_config
 from tests.capture.cli.running import PATIENCE_S, simulators
 from tests.capture.cli.test_service import site_at
 
+# What all look at is lived once.
+pytestmark = pytest.mark.xdist_group("killed in real time")
+
 LASTS_S = float(os.environ.get("NIGHTCAL_KILLED_FOR_S", "20"))
 # Of so many bias frames none is the last one, and the night is long enough.
 MANY = "flats = { count = 0 }\nbias = { count = 1000 }\ndarks = { count = 0, probe_s = 0 }\n"
