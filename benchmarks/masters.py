@@ -119,6 +119,8 @@ def main() -> None:
     if not arguments.quick and not arguments.side:
         sizes["61mp_"] = (6388, 9576)
     figures: dict[str, float] = {}
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
     for prefix, (rows, columns) in sizes.items():
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             make_frames(Path(folder), rows, columns)
