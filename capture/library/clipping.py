@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 SMALL_SET = 10
 # A deviation from the median absolute deviation, for normal noise: 1 / the normal quantile of 3/4.
 MAD_TO_SIGMA = 1.482602218505602
+# So many differences of 16 bits, in halves, add up exactly in float32.
+EXACT_COUNT = 128
+# Far above the rounding of float32 in the sum of so many squares: who is near the limit is computed exactly.
+DOUBT = 1e-3
+LEAST_SIGMA = 1e-6
 
 
 @dataclass(frozen=True)

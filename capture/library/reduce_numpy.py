@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.library.clipping import MAD_TO_SIGMA, SMALL_SET, Clipping, Reducers
+from capture.library.clipping import (
+    DOUBT,
+    EXACT_COUNT,
+    LEAST_SIGMA,
+    MAD_TO_SIGMA,
+    SMALL_SET,
+    Clipping,
+    Reducers,
+)
 from capture.library.network import middle, network, sort_rows
-
-# So many differences of 16 bits, in halves, add up exactly in float32.
-_EXACT_COUNT = 128
-# Far above the rounding of float32 in the sums of so many squares.
-_DOUBT = 1e-3
-_LEAST_SIGMA = 1e-6
 
 
 def _average(
@@ -65,7 +67,7 @@ def _clip(
     count = len(band)
     rows = list(band[:, tile])
     sort_rows(rows, np.empty_like(rows[0]), network(count))
-    if band.dtype == np.int16 and SMALL_SET < count <= _EXACT_COUNT:
+    if band.dtype == np.int16 and SMALL_SET < count <= EXACT_COUNT:
         _clip_of_16_bits(rows, clipping, zero, pixels, rejected)
         return
     whole = band.dtype.kind == "i"
@@ -120,8 +122,8 @@ def _clip_of_16_bits(
     # (count * sigma * deviation)**2, and what it is compared with.
     squares *= count
     squares -= total * total
-    difference *= np.float32(count / max(clipping.sigma, _LEAST_SIGMA))
-    again = np.flatnonzero(difference * difference >= squares * np.float32(1 - _DOUBT))
+    difference *= np.float32(count / max(clipping.sigma, LEAST_SIGMA))
+    again = np.flatnonzero(difference * difference >= squares * np.float32(1 - DOUBT))
     rejected[:] = 0
     values = total.astype(np.float64)
     values += np.multiply(median, count, dtype=np.float64)
