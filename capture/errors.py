@@ -18,6 +18,7 @@ NightcalError
 │   └── Stopped           an operator asked for it
 ├── StoreError            a file or the catalogue could not be written, read or trusted
 ├── DeliveryError         a file has not reached its owner's place whole
+├── NotTold               a message has not reached a person
 └── CombineError          these frames cannot become one master
 """
 
@@ -122,3 +123,7 @@ class DeliveryError(NightcalError):
     def __init__(self, text: str, *, needs_a_person: bool = False) -> None:
         super().__init__(text)
         self.needs_a_person = needs_a_person
+
+
+class NotTold(NightcalError):
+    """Raised when a message has not reached a person; the text holds no secret of the address."""

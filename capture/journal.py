@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from capture.clock import Clock
+from capture.redacting import redacted
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Journal:
         self._listeners.append(listener)
 
     def say(self, source: str, kind: str, text: str, **data: object) -> None:
-        """Record that something happened now."""
-        entry = Entry(self._clock.now(), source, kind, text, data)
+        """Record that something happened now; passwords in addresses are left out."""
+        kept = {key: redacted(value) if isinstance(value, str) else value for key, value in data.items()}
+        entry = Entry(self._clock.now(), source, kind, redacted(text), kept)
         for listener in self._listeners:
             # A full disk or a terminal that went away is no reason for the guard or a rig to die.
             with suppress(OSError):

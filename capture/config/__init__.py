@@ -13,6 +13,7 @@ from capture.config.library import (
     RetentionConfig,
 )
 from capture.config.members import MembersConfig
+from capture.config.notify import ChannelConfig, NotifyConfig, Topic
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import (
@@ -38,6 +39,7 @@ __all__ = [
     "BiasConfig",
     "Binning",
     "CalibrationConfig",
+    "ChannelConfig",
     "Config",
     "CoolingConfig",
     "Count",
@@ -52,6 +54,7 @@ __all__ = [
     "MastersConfig",
     "MembersConfig",
     "Name",
+    "NotifyConfig",
     "PanelConfig",
     "PositiveSeconds",
     "ReservationsConfig",
@@ -64,6 +67,7 @@ __all__ = [
     "StorageConfig",
     "Timeouts",
     "TimeoutsConfig",
+    "Topic",
     "WebConfig",
     "checked",
     "load_config",

@@ -17,6 +17,7 @@ from capture.config.library import (
     RetentionConfig,
 )
 from capture.config.members import MembersConfig
+from capture.config.notify import NotifyConfig
 from capture.config.observatory import GuardConfig, ReservationsConfig, RoofConfig, SiteConfig, StorageConfig
 from capture.config.reading import checked, read_text
 from capture.config.rig import RigConfig
@@ -42,6 +43,7 @@ class Config(Section):
     timeouts: TimeoutsConfig = TimeoutsConfig()
     web: WebConfig | None = None
     members: MembersConfig = MembersConfig()
+    notify: NotifyConfig | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Config:
@@ -119,6 +121,8 @@ def parse_config(text: str, path: Path) -> Config:
     delivery = tuple(one.anchored(path.parent) for one in config.delivery)
     if config.web is not None:
         config = config.model_copy(update={"web": config.web.anchored(path.parent)})
+    if config.notify is not None:
+        config = config.model_copy(update={"notify": config.notify.anchored(path.parent)})
     return config.model_copy(
         update={"storage": storage, "guard": guard, "reservations": reserved, "delivery": delivery}
     )

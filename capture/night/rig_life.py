@@ -196,7 +196,8 @@ class RigLife:
             self._under_way = None
         masters = farm.build_masters(self.name)
         told = f"the night of {night} ends: {len(masters)} masters"
-        self._say("night", told + (", the rig was given up" if given_up else ""))
+        told += ", the rig was given up" if given_up else ""
+        farm.journal.say(self.name, "night", told, ended=str(night))
 
     @property
     def is_asked(self) -> bool:

@@ -21,6 +21,8 @@ from capture.library.lights import lights_watched
 from capture.night.farm import Farm
 from capture.night.plan import PREPARE
 from capture.night.service import Service
+from capture.night.telling import telling
+from capture.notices.apprising import Sender
 from capture.site import Site, Twilight
 
 _DAYS_AHEAD = 400
@@ -83,15 +85,18 @@ def serve_nights(
     until: datetime | None = None,
     service: Service | None = None,
     beat: Callable[[], None] = lambda: None,
+    sender: Sender | None = None,
 ) -> None:
     """Run every rig's nights from now, those under way included, until stopped (or `until`).
 
-    Meanwhile lights that come into their folder are calibrated, and all is delivered. `service`: one that was
-    made before, by `service_of`. `beat`: see Service.live. Raises Stopped.
+    Meanwhile lights that come into their folder are calibrated, all is delivered, and persons are told.
+    `service`: one that was made before, by `service_of`. `beat`: see Service.live. `sender`: see `telling`.
+    Raises Stopped.
     """
     service = service or service_of(farm, journal)
     config, archive = farm.config, farm.archive
-    with delivering(config, archive, journal), lights_watched(config, archive, journal):
+    watched = lights_watched(config, archive, journal)
+    with telling(farm, sender), delivering(config, archive, journal), watched:
         _live(farm, service, until, beat)
 
 

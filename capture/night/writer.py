@@ -59,7 +59,10 @@ class Writer:
         self._queue.put(_Item(frame, run, night, progress, request))
 
     def drain(self) -> None:
-        """Wait until everything handed over is durable. Raises StoreError when something is not."""
+        """Wait until everything handed over is durable, and the journal is in the catalogue.
+
+        Raises StoreError when a frame is not.
+        """
         marker = self._clock.signal()
         self._queue.put(marker)
         marker.wait()
@@ -87,6 +90,7 @@ class Writer:
                 self._finish()
                 return
             if isinstance(item, Signal):
+                self._write_entries()
                 item.set()
             elif self._failure is None:
                 try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,6 +31,16 @@ class AccountRow:
     disabled: bool
     leave_millipoints: int
     has_password: bool
+
+
+@dataclass(frozen=True)
+class AddressRow:
+    """Where an account's person is told, and of what beside their own requests. `url` may hold secrets."""
+
+    account: str
+    role: str
+    url: str = field(repr=False)
+    events: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,26 @@ class Accounts:
             session.flush()
             return _view(row)
 
+    def set_address(self, name: str, url: str | None, events: Iterable[str] = ()) -> None:
+        """Tell a person there from now on; None: nowhere. Raises BadInput when there is no such account."""
+        with self._database.write() as session:
+            row = session.get(AccountTable, name)
+            if row is None:
+                raise BadInput(f"there is no account {name!r}")
+            row.notify_url = url
+            row.notify_events = None if url is None else ",".join(events)
+
+    def addresses(self) -> list[AddressRow]:
+        """Those of every account that may sign in and has one, by name."""
+        query = select(AccountTable).where(
+            AccountTable.notify_url.is_not(None), AccountTable.disabled.is_(False)
+        )
+        with self._database.read() as session:
+            return [
+                AddressRow(row.name, row.role, row.notify_url or "", _words(row.notify_events))
+                for row in session.scalars(query.order_by(AccountTable.name))
+            ]
+
     def add_credential(
         self,
         account: str,
@@ -167,6 +197,10 @@ class Accounts:
         with self._database.write() as session:
             found = session.scalars(change.values(revoked=now).returning(CredentialTable.id))
             return len(found.all())
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word for word in (text or "").split(",") if word)
 
 
 def _view(row: AccountTable) -> AccountRow:

@@ -11,7 +11,10 @@ from capture.store.schema import Base, SpecColumns
 
 
 class AccountTable(Base):
-    """A person. `password` is an argon2 hash; NULL signs in by a proxy or a token alone."""
+    """A person. `password` is an argon2 hash; NULL signs in by a proxy or a token alone.
+
+    `notify_url` is where they are told, secrets and all; `notify_events`, of what, separated by commas.
+    """
 
     __tablename__ = "accounts"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -20,6 +23,8 @@ class AccountTable(Base):
     made: Mapped[datetime]
     disabled: Mapped[bool]
     leave_millipoints: Mapped[int] = mapped_column(BigInteger)
+    notify_url: Mapped[str | None]
+    notify_events: Mapped[str | None]
 
 
 class CredentialTable(Base):

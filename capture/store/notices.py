@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from capture.store.database import Database
 from capture.store.member_tables import NoticeTable
@@ -23,7 +23,7 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True)
 class NoticeRow:
-    """One notice for one account. `error`: why the last of `attempts` failed."""
+    """One notice. `account`: whose, or an `@channel` of the config. `error`: why the last attempt failed."""
 
     id: int
     account: str
@@ -37,6 +37,18 @@ class NoticeRow:
     told: datetime | None
 
 
+@dataclass(frozen=True)
+class NewNotice:
+    """A notice to be queued. `key`: nobody is told twice of what has the same."""
+
+    account: str
+    event: str
+    title: str
+    body: str
+    made: datetime
+    key: str | None = None
+
+
 class Notices:
     """Notices in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
 
@@ -47,16 +59,21 @@ class Notices:
         self, account: str, event: str, title: str, body: str, made: datetime, key: str | None = None
     ) -> bool:
         """Queue a notice; with a `key` that was there before, none, and False."""
+        return self.add_all([NewNotice(account, event, title, body, made, key)]) == 1
+
+    def add_all(self, notices: Iterable[NewNotice]) -> int:
+        """Queue these, together, and return how many: not those with a `key` that was there before."""
+        added = 0
         with self._database.write() as session:
-            if key is not None and session.scalars(select(NoticeTable).filter_by(key=key)).first():
-                return False
-            session.add(
-                NoticeTable(
-                    account=account, event=event, title=title, body=body, made=made, key=key,
-                    state=NoticeState.WAITING.value, attempts=0, error="",
-                )
-            )  # fmt: skip
-            return True
+            for one in notices:
+                if (
+                    one.key is not None
+                    and session.scalars(select(NoticeTable).filter_by(key=one.key)).first()
+                ):
+                    continue
+                session.add(NoticeTable(**asdict(one), state=NoticeState.WAITING.value, attempts=0, error=""))
+                added += 1
+        return added
 
     def of(self, account: str, state: NoticeState | None = None, limit: int = 100) -> list[NoticeRow]:
         """An account's notices, the newest first."""
@@ -71,6 +88,16 @@ class Notices:
         query = select(NoticeTable).filter_by(state=NoticeState.WAITING.value).order_by(NoticeTable.id)
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(query)]
+
+    def last_told(self, account: str) -> dict[str, datetime]:
+        """When somebody was last told, by event."""
+        query = (
+            select(NoticeTable.event, func.max(NoticeTable.told))
+            .where(NoticeTable.account == account, NoticeTable.state == NoticeState.TOLD.value)
+            .group_by(NoticeTable.event)
+        )
+        with self._database.read() as session:
+            return {event: told for event, told in session.execute(query) if told is not None}
 
     def mark(
         self, numbers: Collection[int], state: NoticeState, now: datetime | None, error: str = ""

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0007"
+REVISION = "0008"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

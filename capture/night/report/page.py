@@ -77,7 +77,31 @@ def write_report(
 
 def render(archive: Archive, facts: NightFacts, flat_tolerance: float, min_frames: int) -> str:
     """The page."""
-    environment = Environment(
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            facts=facts,
+            verdict=words.verdict(facts),
+            sentence=words.sentence(facts),
+            checked=words.checked(facts),
+            rigs=[rig_line(facts, rig) for rig in facts.rigs],
+            timelines=[Timeline(facts, layout).draw() for layout in (WIDE, NARROW)],
+            runs=[(run, frames_of_run(facts, run.id)) for run in facts.runs],
+            flats=[FlatPlots(facts, rig, flat_tolerance) for rig in facts.rigs],
+            flat_tolerance=flat_tolerance,
+            min_frames=min_frames,
+            masters=[_card(archive, facts, master) for master in facts.masters],
+            refused=[entry for entry in facts.entries if entry.kind == "refused"],
+            local=lambda when: f"{facts.site.local(when):%H:%M:%S}",
+            is_flat=_is_flat,
+        )
+    )
+
+
+def environment() -> Environment:
+    """The templates, with the report's words as filters."""
+    made = Environment(
         loader=PackageLoader("capture.night.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -85,30 +109,16 @@ def render(archive: Archive, facts: NightFacts, flat_tolerance: float, min_frame
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "adu": words.adu, "count": words.count, "date": words.long_date, "duration": words.duration,
         "fits": words.to_tolerance, "method": words.method, "percent": words.percent,
         "seconds": words.seconds, "celsius": words.celsius, "spec": words.spec,
     }  # fmt: skip
-    return environment.get_template("report.html").render(
-        facts=facts,
-        verdict=words.verdict(facts),
-        sentence=words.sentence(facts),
-        checked=words.checked(facts),
-        rigs=[_rig_line(facts, rig) for rig in facts.rigs],
-        timelines=[Timeline(facts, layout).draw() for layout in (WIDE, NARROW)],
-        runs=[(run, _frames_of_run(facts, run.id)) for run in facts.runs],
-        flats=[FlatPlots(facts, rig, flat_tolerance) for rig in facts.rigs],
-        flat_tolerance=flat_tolerance,
-        min_frames=min_frames,
-        masters=[_card(archive, facts, master) for master in facts.masters],
-        refused=[entry for entry in facts.entries if entry.kind == "refused"],
-        local=lambda when: f"{facts.site.local(when):%H:%M:%S}",
-        is_flat=_is_flat,
-    )
+    return made
 
 
-def _rig_line(facts: NightFacts, rig: str) -> RigLine:
+def rig_line(facts: NightFacts, rig: str) -> RigLine:
+    """What one rig did."""
     frames = facts.of_rig(rig)
     return RigLine(
         rig,
@@ -120,7 +130,8 @@ def _rig_line(facts: NightFacts, rig: str) -> RigLine:
     )
 
 
-def _frames_of_run(facts: NightFacts, run: int) -> tuple[int, int]:
+def frames_of_run(facts: NightFacts, run: int) -> tuple[int, int]:
+    """How many frames a run took, and how many of them are good."""
     mine = [frame for frame in facts.frames if frame.run == run]
     return len(mine), sum(frame.good for frame in mine)
 
