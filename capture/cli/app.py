@@ -27,6 +27,7 @@ from capture.cli.health import health
 from capture.cli.init import init
 from capture.cli.library import library_app
 from capture.cli.members import points_app, requests_app, users_app
+from capture.cli.notify import notify_app
 from capture.cli.options import JsonOption
 from capture.cli.plan import plan
 from capture.cli.service import pause, resume, serve, status, stop, watch
@@ -49,6 +50,7 @@ app.add_typer(delivery_app, name="delivery")
 app.add_typer(users_app, name="users")
 app.add_typer(requests_app, name="requests")
 app.add_typer(points_app, name="points")
+app.add_typer(notify_app, name="notify")
 app.command()(discover)
 app.command()(init)
 app.command()(doctor)

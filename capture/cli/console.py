@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from capture.journal import Entry, Listener
+from capture.redacting import redacted
 
 
 class _Console(Console):
@@ -86,5 +87,5 @@ def _print_to_nowhere() -> None:
 
 
 def complain(text: str) -> None:
-    """One sentence on stderr."""
-    errors.print(Text("nightcal: " + text))
+    """One sentence on stderr, without passwords that stand in addresses."""
+    errors.print(Text("nightcal: " + redacted(text)))

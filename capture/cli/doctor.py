@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -42,7 +43,9 @@ from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.cli.time_zones import fits, hours_off
 from capture.clock import Clock, SystemClock
 from capture.config import Config, DeviceAddress, RigConfig, Timeouts, load_config
-from capture.errors import DeviceError, NoWindow
+from capture.errors import BadInput, DeviceError, NoWindow
+from capture.library.delivery.parcels import places_of
+from capture.notices.addresses import channels, mail_account
 from capture.site import Site, Twilight, Window
 
 _NIGHTS_TO_SPARE = 3
@@ -83,6 +86,7 @@ def doctor(
     looks = [
         _look_at_site(settings, clock.now()),
         _look_at_storage(settings, seen),
+        *_look_at_addresses(settings),
         *(_look_at_rig(rig, settings, seen[rig.name], clock.now()) for rig in settings.rig),
         *(visit.look for visit in visits),
     ]
@@ -206,6 +210,32 @@ def _look_at_storage(settings: Config, seen: Mapping[str, Seen]) -> Look:
     else:
         look.ok(text)
     return look
+
+
+def _look_at_addresses(settings: Config) -> Iterator[Look]:
+    """Whether places and channels can be used as they are written; nothing is sent anywhere."""
+    if settings.delivery:
+        look = Look("delivery")
+        with _said_by(look):
+            for to, place in places_of(settings).items():
+                look.ok(f"files for {to} go to {place}")
+        yield look
+    if settings.notify is not None:
+        look = Look("notify")
+        with _said_by(look):
+            for address in channels(settings.notify):
+                look.ok(f"{address} is told of {', '.join(sorted(address.topics))}")
+            mail = mail_account(settings.notify)
+            look.note("persons with a plain mail address are written to" if mail else "no mail account")
+        yield look
+
+
+@contextmanager
+def _said_by(look: Look) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        look.problem(str(error))
 
 
 def _bytes_of(rig: RigConfig, seen: Seen) -> int:

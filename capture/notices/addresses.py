@@ -78,9 +78,10 @@ def persons(rows: Iterable[AddressRow], mail: str | None) -> list[Address]:
     return found
 
 
-def check_person(url: str, mail: str | None) -> None:
+def check_person(url: str, config: NotifyConfig) -> None:
     """Raise BadInput, which does not show `url`, unless somebody can be told there."""
     if _PLAIN_MAIL.fullmatch(url):
+        mail = mail_account(config)
         if mail is None:
             raise BadInput(
                 "a plain mail address needs [notify] mail_file or mail_env, the account to write from"
@@ -105,7 +106,8 @@ def _urls(what: str, file: Path | None, variable: str | None, key: str) -> list[
     lines = [line.strip() for line in text.splitlines()]
     urls = [line for line in lines if line and not line.startswith("#")]
     if not urls:
-        raise BadInput(f"{where} holds no URL; write one a line, or take it out of the config")
+        unset = "is not set, or " if file is None else ""
+        raise BadInput(f"{where} {unset}holds no URL; write one a line, or take it out of the config")
     return urls
 
 

@@ -89,6 +89,13 @@ class Notices:
         with self._database.read() as session:
             return [_view(row) for row in session.scalars(query)]
 
+    def failed(self, limit: int = 100) -> list[NoticeRow]:
+        """The newest that were given up, in order."""
+        query = select(NoticeTable).filter_by(state=NoticeState.FAILED.value)
+        with self._database.read() as session:
+            newest = session.scalars(query.order_by(NoticeTable.id.desc()).limit(limit))
+            return [_view(row) for row in newest][::-1]
+
     def last_told(self, account: str) -> dict[str, datetime]:
         """When somebody was last told, by event."""
         query = (
