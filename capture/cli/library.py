@@ -144,6 +144,7 @@ def import_(
     else:
         for one in outcomes:
             said = f"refused: {one.reason}" if one.refused else one.reason or one.path or "would be taken in"
+            said += f"  does not count: {'; '.join(one.faults)}" if one.faults else ""
             # A name may hold what would write over the terminal.
             name = "".join(c if c.isprintable() else "?" for c in str(one.file.relative_to(folder)))
             console.print("  ".join(filter(None, (name, one.what, said))), markup=False)

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from capture.errors import BadInput
-from capture.frame import Facts, Frame, Kind, Statistics, Verdict
+from capture.frame import Facts, Frame, Kind, Statistics
 from capture.library.foreign import SUFFIXES, Foreign, Refused, look, master_pixels, raw_pixels
-from capture.library.judging import off_temperature, saturated
+from capture.library.import_gates import ImportGates
 from capture.library.rebuild import Progress, rebuild
 from capture.store import fits_file, headers, paths
 from capture.store.archive import Archive
@@ -25,15 +25,22 @@ from capture.store.fits_file import Card, Value
 from capture.store.original import Original
 from capture.store.rows import NewMaster
 
+# Darks are judged by the bias that is there, and flats as well.
+_KINDS = (Kind.BIAS, Kind.DARK, Kind.FLAT)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: its `path` in the archive; `reason` why it is refused, or is there already."""
+    """What became of one file: its `path` in the archive; `reason` why it is refused, or is there already.
+
+    `faults`: why a frame that was taken in does not count.
+    """
 
     file: Path
     what: str
     path: str | None = None
     reason: str = ""
+    faults: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -61,7 +68,11 @@ def import_folder(
         progress("headers", done, len(files))
     size_px = _sensor(archive, rig, seen.values())
     known = archive.catalogue.imported()
-    for done, (file, foreign) in enumerate(seen.items(), 1):
+    gates = ImportGates(archive, rig, seen.values())
+    in_order = sorted(
+        seen.items(), key=lambda item: (_KINDS.index(item[1].spec.kind), item[1].taken, item[0])
+    )
+    for done, (file, foreign) in enumerate(in_order, 1):
         what = f"{'master ' if foreign.is_master else ''}{foreign.spec}"
         try:
             if foreign.unbinned_px != size_px:
@@ -71,9 +82,9 @@ def import_folder(
             if original.sha256 in known:
                 outcomes.append(Outcome(file, what, known[original.sha256], "is there already"))
             else:
-                path = _take_in(archive, rig, foreign, original, dry_run=dry_run)
+                path, faults = _take_in(archive, rig, foreign, original, gates, dry_run=dry_run)
                 known[original.sha256] = path
-                outcomes.append(Outcome(file, what, path))
+                outcomes.append(Outcome(file, what, path, faults=faults))
         except Refused as refused:
             outcomes.append(Outcome(file, what, reason=str(refused)))
         progress("files", done, len(seen))
@@ -103,13 +114,16 @@ def _sensor(archive: Archive, rig: str, found: Iterable[Foreign]) -> tuple[int, 
     return sizes.most_common(1)[0][0] if sizes else (0, 0)
 
 
-def _take_in(archive: Archive, rig: str, foreign: Foreign, original: Original, *, dry_run: bool) -> str:
+def _take_in(
+    archive: Archive, rig: str, foreign: Foreign, original: Original, gates: ImportGates, *, dry_run: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Its path, empty in a dry run, and why it does not count."""
     if foreign.is_master:
-        return _take_master(archive, rig, foreign, original, dry_run=dry_run)
-    frame = _frame(archive, rig, foreign)
-    if dry_run:
-        return ""
-    return archive.save(frame, None, archive.site.night_of(foreign.taken), original).path
+        return _take_master(archive, rig, foreign, original, gates, dry_run=dry_run), ()
+    night = archive.site.night_of(foreign.taken)
+    frame = gates.judge(_frame(archive, rig, foreign), night)
+    path = "" if dry_run else archive.save(frame, None, night, original).path
+    return path, frame.verdict.reasons
 
 
 def _frame(archive: Archive, rig: str, foreign: Foreign) -> Frame:
@@ -129,10 +143,7 @@ def _frame(archive: Archive, rig: str, foreign: Foreign) -> Frame:
         bayer_pattern=_bayer(foreign),
         bayer_offset_px=foreign.bayer_offset_px,
     )
-    reasons = saturated(statistics)
-    if foreign.spec.kind is Kind.DARK:
-        reasons += off_temperature(foreign.spec, facts)
-    return Frame(pixels, foreign.spec, facts, statistics, Verdict(tuple(reasons)))
+    return Frame(pixels, foreign.spec, facts, statistics)
 
 
 def _bayer(foreign: Foreign) -> str | None:
@@ -143,8 +154,11 @@ def _bayer(foreign: Foreign) -> str | None:
     return pattern[2:] + pattern[:2] if foreign.upside_down and foreign.size_px[0] % 2 == 0 else pattern
 
 
-def _take_master(archive: Archive, rig: str, foreign: Foreign, original: Original, *, dry_run: bool) -> str:
+def _take_master(
+    archive: Archive, rig: str, foreign: Foreign, original: Original, gates: ImportGates, *, dry_run: bool
+) -> str:
     pixels, spec = master_pixels(foreign), foreign.spec.set_key()
+    gates.refuse(foreign, pixels)
     if dry_run:
         return ""
     figures = {"median_adu": float(np.median(pixels))}

@@ -14,12 +14,12 @@ from capture.clock import Clock
 from capture.errors import BadInput, DeviceError, Interrupted, LightLeak, Preempted, Stopped
 from capture.frame import FrameSpec, Kind
 from capture.journal import Journal
-from capture.night.dark_model import dark_model_of
+from capture.library.dark_model import dark_model_of
+from capture.library.shapes import shapes_of
 from capture.night.learning import bias_level_adu, histories_of
 from capture.night.plan import Block
 from capture.night.request_turns import still_wanted
 from capture.night.reservations import NoReservations
-from capture.night.shapes import shapes_of
 from capture.night.writer import Writer
 from capture.rig.rig import Rig
 from capture.site import Window

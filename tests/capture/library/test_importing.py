@@ -278,6 +278,74 @@ def test_saturated_and_warm_frames_are_taken_in_as_bad_ones(archive: Archive, fo
     ]
 
 
+LIGHT_ON_A_PART = np.linspace(0, 40, SHAPE[1]).astype(np.uint16)[None, :]
+
+
+@pytest.mark.parametrize("biases_first", [True, False])
+def test_light_in_darks_of_another_program_is_found_by_the_darks_beside_it(
+    archive: Archive, folder: Path, biases_first: bool
+) -> None:
+    for number in range(3):
+        write(folder / "bias" / f"{number}.fits", NINA, noise(number, SHAPE), IMAGETYP="BIAS", EXPTIME=0.0)
+    if biases_first:
+        take_in(archive, folder)
+    for number in range(4):
+        pixels = noise(9 + number, SHAPE, level=1020.0) + (LIGHT_ON_A_PART if number == 2 else 0)
+        write(folder / f"dark{number}.fits", NINA, pixels.astype(np.uint16))
+    faults = {one.file.name: one.faults for one in take_in(archive, folder) if one.file.parent == folder}
+    assert [name for name, why in faults.items() if why] == ["dark2.fits"]
+    assert "light: " in faults["dark2.fits"][0]
+    bad = [row for row in archive.catalogue.frames() if not row.good]
+    assert [row.verdict.reasons for row in bad] == [faults["dark2.fits"]]
+
+
+def test_a_folder_of_darks_all_with_light_counts_for_nothing(archive: Archive, folder: Path) -> None:
+    for number in range(3):
+        write(folder / f"bias{number}.fits", NINA, noise(number, SHAPE), IMAGETYP="BIAS", EXPTIME=0.0)
+        write(folder / f"dark{number}.fits", NINA, noise(9 + number, SHAPE, level=9000.0))
+    faults = [one.faults for one in take_in(archive, folder, dry_run=True)]
+    assert [len(why) for why in faults] == [0, 0, 0, 1, 1, 1]
+
+
+def test_stars_on_a_flat_and_a_flat_unlike_its_night_do_not_count(archive: Archive, folder: Path) -> None:
+    shape = (96, 128)
+    write(folder / "bias.fits", KSTARS, noise(1, shape, level=500.0), FRAME="Bias", EXPTIME=0.0)
+    for number in range(4):
+        flat = noise(number, shape, level=30_000.0, sigma=60.0).astype(float)
+        if number == 1:
+            flat[::8, ::8] += 4000.0
+        if number == 3:
+            flat *= np.linspace(0.97, 1.03, shape[1])
+        write(
+            folder / f"f{number}.fits", KSTARS, flat.astype(np.uint16), DATE_OBS=f"2026-10-02T04:0{number}:00"
+        )
+    faults = [" ".join(one.faults).split(":")[0] for one in take_in(archive, folder)]
+    assert faults == ["", "", "stars", "", "gradient"]
+
+
+def test_a_master_dark_without_its_bias_or_with_light_is_refused(archive: Archive, folder: Path) -> None:
+    for number in range(3):
+        write(folder / f"bias{number}.fits", NINA, noise(number, SHAPE), IMAGETYP="BIAS", EXPTIME=0.0)
+    for name, level in (("good", 1020.0), ("light", 9000.0), ("no bias", 20.0)):
+        pixels = noise(7, SHAPE, level).astype(np.float32)
+        write(folder / f"{name}.fits", NINA, pixels, IMAGETYP="Master Dark", NCOMBINE=20)
+    reasons = {one.file.stem: one.reason for one in take_in(archive, folder) if one.what.startswith("master")}
+    assert reasons["good"] == ""
+    assert "there is light in it" in reasons["light"]
+    assert "below the bias, which was subtracted" in reasons["no bias"]
+
+
+def test_a_master_flat_unlike_the_last_one_of_that_time_is_refused(archive: Archive, folder: Path) -> None:
+    pixels = np.full((96, 128), 30_000.0, np.float32)
+    tilted = (pixels * np.linspace(0.9, 1.1, 128)).astype(np.float32)
+    write(folder / "a.fits", KSTARS, pixels, NCOMBINE=20)
+    write(folder / "b.fits", KSTARS, tilted, NCOMBINE=20, DATE_OBS="2026-10-05T04:04:05")
+    write(folder / "c.fits", KSTARS, tilted, NCOMBINE=20, DATE_OBS="2026-12-05T04:04:05")
+    first, unlike, later = take_in(archive, folder)
+    assert (first.refused, unlike.refused, later.refused) == (False, True, False)
+    assert "unlike the last master of that time: gradient" in unlike.reason
+
+
 def test_the_same_import_again_takes_nothing_in_twice(archive: Archive, folder: Path) -> None:
     write(folder / "a.fits", NINA)
     write(folder / "copy of a.fits", NINA)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from capture.frame import FrameSpec, Kind
-from capture.night.shapes import pixels_of
+from capture.library.shapes import pixels_of
 from capture.store.archive import Archive
 from sequences.light_leak import DarkModel, look_at
 

@@ -12,7 +12,7 @@ import pytest
 
 from capture.clock import SimulatedClock
 from capture.frame import FrameSpec, Kind
-from capture.night.shapes import shapes_of
+from capture.library.shapes import shapes_of
 from capture.store import fits_file
 from capture.store.archive import Archive
 from capture.store.events import EventKind
