@@ -6,13 +6,12 @@ file does not tell: what cannot be trusted is refused with the reason.
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,14 @@ from numpy.typing import NDArray
 
 from capture.errors import NightcalError
 from capture.frame import FrameSpec, Kind, Pixels
+from capture.library.cards import Cards, number, setting, start_of, started, text, time_of
 from capture.store import fits_file
-from capture.store.data_unit import BLOCK, padded
+from capture.store.data_unit import padded
 
 SUFFIXES = (".fit", ".fits", ".fts", ".fz", ".gz")
 # No sensor is longer: what claims more is damaged, or meant to exhaust the memory.
 _LONGEST_AXIS = 40_000
 _MOST_PIXELS = 400_000_000
-_LONGEST_HEADER = 1000 * BLOCK
 _LONGEST_EXPOSURE_S = 86_400.0
 _FULL_SCALE_ADU = 65_535.0
 _WORDS = (
@@ -81,54 +80,67 @@ class Foreign:
 def look(path: Path) -> Foreign:
     """Read a file's header, and no pixels. Raises Refused."""
     cards, packed = _cards(path)
+    try:
+        return _foreign(path, cards, packed=packed)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def _foreign(path: Path, cards: Cards, *, packed: bool) -> Foreign:
+    """Raises Refused, and ValueError for cards that make no sense."""
     if cards.get("SWCREATE", "").startswith("nightcal"):
         raise Refused("it is nightcal's own: copy it into the archive's raw folder and run library rebuild")
-    said = _text(cards, "IMAGETYP", "FRAMETYP", "FRAME", "OBSTYPE")
-    program = _text(cards, "SWCREATE", "PROGRAM", "CREATOR", "SOFTWARE") or "unknown"
-    combined = int(_number(cards, "NCOMBINE", "STACKCNT", "NIMAGES") or 0)
+    said = text(cards, "IMAGETYP", "FRAMETYP", "FRAME", "OBSTYPE")
+    program = text(cards, "SWCREATE", "PROGRAM", "CREATOR", "SOFTWARE") or "unknown"
+    combined = int(number(cards, "NCOMBINE", "STACKCNT", "NIMAGES") or 0)
     is_master = "master" in said.lower() or combined > 1 or int(cards["BITPIX"]) < 0
     kind = _kind(path, said, is_master=is_master)
     _check_calibration(cards, kind, is_master=is_master)
-    exposure_s = _number(cards, "EXPTIME", "EXPOSURE")
+    exposure_s = number(cards, "EXPTIME", "EXPOSURE")
     if exposure_s is None and kind is not Kind.BIAS:
         raise Refused("its header says no exposure (EXPTIME)")
     exposure_s = exposure_s or 0.0
     if not 0 <= exposure_s <= _LONGEST_EXPOSURE_S:
         raise Refused(f"its exposure of {exposure_s:g} s cannot be")
-    gain = _number(cards, "GAIN")
-    # CCD programs write electrons per ADU there, mostly a broken number; NINA writes -1 for unknown.
-    setting = int(gain) if gain is not None and gain >= 0 and gain == int(gain) else None
-    offset = _number(cards, "OFFSET", "BLKLEVEL")
+    gain = number(cards, "GAIN")
+    # CCD programs write electrons per ADU there, mostly a broken number.
+    gain_setting = setting(gain)
     binning = _binning(cards)
-    width_um, height_um = _number(cards, "XPIXSZ"), _number(cards, "YPIXSZ")
+    width_um, height_um = number(cards, "XPIXSZ"), number(cards, "YPIXSZ")
     return Foreign(
         path=path,
         program=program,
         spec=FrameSpec(
             kind,
             0.0 if kind is Kind.BIAS else exposure_s,
-            (_text(cards, "FILTER") or None) if kind is Kind.FLAT else None,
+            (text(cards, "FILTER") or None) if kind is Kind.FLAT else None,
             binning,
-            setting,
-            int(offset) if offset is not None and offset >= 0 else None,
-            _text(cards, "READOUTM", "READMODE") or None,
-            _number(cards, "SET-TEMP", "SETTEMP"),
+            gain_setting,
+            setting(number(cards, "OFFSET", "BLKLEVEL")),
+            text(cards, "READOUTM", "READMODE") or None,
+            number(cards, "SET-TEMP", "SETTEMP"),
         ),
         is_master=is_master,
         combined=combined,
         taken=_taken(cards, is_master=is_master),
         exposure_s=exposure_s,
-        camera=_text(cards, "INSTRUME") or "unknown",
+        camera=text(cards, "INSTRUME") or "unknown",
         size_px=(int(cards["NAXIS2"]), int(cards["NAXIS1"])),
-        origin_px=(int(_number(cards, "XORGSUBF") or 0), int(_number(cards, "YORGSUBF") or 0)),
-        ccd_temperature_c=_number(cards, "CCD-TEMP", "CCDTEMP", "DET-TEMP"),
+        origin_px=(
+            int(number(cards, "XORGSUBF") or 0),
+            int(number(cards, "YORGSUBF") or 0),
+        ),
+        ccd_temperature_c=number(cards, "CCD-TEMP", "CCDTEMP", "DET-TEMP"),
         pixel_size_um=None if not width_um or not height_um else (width_um / binning, height_um / binning),
-        electrons_per_adu=_number(cards, "EGAIN")
-        or (gain if setting is None and gain and gain > 0 else None),
-        saturation_adu=_number(cards, "SATURATE", "DATAMAX") or _FULL_SCALE_ADU,
-        bayer_pattern=_text(cards, "BAYERPAT").upper() or None,
-        bayer_offset_px=(int(_number(cards, "XBAYROFF") or 0), int(_number(cards, "YBAYROFF") or 0)),
-        upside_down=_text(cards, "ROWORDER").upper() == "BOTTOM-UP",
+        electrons_per_adu=number(cards, "EGAIN")
+        or (gain if gain_setting is None and gain and gain > 0 else None),
+        saturation_adu=number(cards, "SATURATE", "DATAMAX") or _FULL_SCALE_ADU,
+        bayer_pattern=text(cards, "BAYERPAT").upper() or None,
+        bayer_offset_px=(
+            int(number(cards, "XBAYROFF") or 0),
+            int(number(cards, "YBAYROFF") or 0),
+        ),
+        upside_down=text(cards, "ROWORDER").upper() == "BOTTOM-UP",
         packed=packed,
     )
 
@@ -164,13 +176,7 @@ def _cards(path: Path) -> tuple[dict[str, str], bool]:
     """The image's cards, and whether its pixels are packed. Raises Refused."""
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(8 * BLOCK)
-            while (end := fits_file.header_length(start)) is None and len(start) < _LONGEST_HEADER:
-                more = file.read(64 * BLOCK)
-                if not more:
-                    break
-                start += more
+        start, end = start_of(path)
     except OSError as error:
         raise Refused(f"it cannot be read: {error.strerror}") from error
     if not size:
@@ -215,7 +221,7 @@ def _packed_cards(path: Path) -> dict[str, str]:
     return cards
 
 
-def _axes(cards: Mapping[str, str]) -> tuple[int, int]:
+def _axes(cards: Cards) -> tuple[int, int]:
     if cards.get("NAXIS") != "2":
         raise Refused(f"it has {cards.get('NAXIS', 'no')} axes; a sensor's frame has two")
     try:
@@ -230,43 +236,40 @@ def _axes(cards: Mapping[str, str]) -> tuple[int, int]:
 
 def _kind(path: Path, said: str, *, is_master: bool) -> Kind:
     # Siril's masters say nothing: their names do, and so does the folder that people sort them into.
-    texts = [said] if said else [path.stem, path.parent.name] if is_master else []
-    for text in texts:
+    phrases = [said] if said else [path.stem, path.parent.name] if is_master else []
+    for phrase in phrases:
         for words, kind in _WORDS:
-            if re.search(words, text.lower()):
+            if re.search(words, phrase.lower()):
                 if kind is Kind.LIGHT:
-                    raise Refused(f"it is a light ({text})")
+                    raise Refused(f"it is a light ({phrase})")
                 return kind
     raise Refused(f"neither its header ({said or 'no IMAGETYP'}) nor its name says what it is")
 
 
-def _check_calibration(cards: Mapping[str, str], kind: Kind, *, is_master: bool) -> None:
+def _check_calibration(cards: Cards, kind: Kind, *, is_master: bool) -> None:
     done = set(cards.get("CALSTAT", "").upper()) & set("BDF")
     if done and not (is_master and kind is Kind.FLAT and done <= {"B", "D"}):
         raise Refused(f"it is calibrated already (CALSTAT {cards['CALSTAT']})")
 
 
-def _binning(cards: Mapping[str, str]) -> int:
-    across, down = _number(cards, "XBINNING", "CCDXBIN"), _number(cards, "YBINNING", "CCDYBIN")
+def _binning(cards: Cards) -> int:
+    across, down = (
+        number(cards, "XBINNING", "CCDXBIN"),
+        number(cards, "YBINNING", "CCDYBIN"),
+    )
     across = 1.0 if across is None else across
     if across not in range(1, 17) or (down is not None and down != across):
         raise Refused(f"its binning of {across:g} x {down or across:g} cannot be used")
     return int(across)
 
 
-def _taken(cards: Mapping[str, str], *, is_master: bool) -> datetime:
-    text = cards.get("DATE-OBS", "") or (cards.get("DATE", "") if is_master else "")
-    # MaxIm's old form keeps the time of day in a card of its own.
-    clock = cards.get("TIME-OBS", cards.get("UT", ""))
-    if text and "T" not in text and clock:
-        text = f"{text}T{clock}"
-    try:
-        # Some programs write seven digits of a second, of which Python 3.11 and later read six.
-        taken = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise Refused(f"its DATE-OBS {text!r} is no date and time") from None
-    if "T" not in text and not is_master:
-        raise Refused(f"its DATE-OBS {text!r} has no time of day")
+def _taken(cards: Cards, *, is_master: bool) -> datetime:
+    # A master without a start tells when it was made.
+    dated = is_master and not cards.get("DATE-OBS", "") and "DATE" in cards
+    taken = time_of(cards["DATE"]) if dated else started(cards)
+    said = cards.get("DATE-OBS", "")
+    if not is_master and "T" not in said and not text(cards, "TIME-OBS", "UT"):
+        raise Refused(f"its DATE-OBS {said!r} has no time of day")
     if not 1980 <= taken.year <= 2100:
         raise Refused(f"it says that it was taken in {taken.year}")
     return taken
@@ -293,23 +296,3 @@ def _quietly() -> Iterator[None]:
 
 def _upright(values: NDArray[Any], foreign: Foreign) -> NDArray[Any]:
     return values[::-1] if foreign.upside_down else values
-
-
-def _text(cards: Mapping[str, str], *names: str) -> str:
-    return next((cards[name].strip() for name in names if cards.get(name, "").strip()), "")
-
-
-def _number(cards: Mapping[str, str], *names: str) -> float | None:
-    """The first of these cards that is there, as a number. Raises Refused when it is none."""
-    for name in names:
-        text = cards.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            value = float(text.replace("D", "E"))
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise Refused(f"its {name} is no number: {text[:20]}")
-        return value
-    return None

@@ -1,26 +1,23 @@
 """A light frame of any program: what its FITS header says of it, and what it leaves unsaid.
 
-Keywords as MaxIm DL, NINA, ACP, SharpCap, KStars, APT, Siril and nightcal itself write them; values are read
-as they stand, without astropy's parser, which takes longer than the whole match.
+Keywords as MaxIm DL, NINA, ACP, SharpCap, KStars, APT, Siril and nightcal itself write them. What is
+broken and not needed is left unsaid.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from capture.errors import BadInput
 from capture.frame import FrameSpec, Kind
+from capture.library.cards import Cards, setting, sound_number, start_of, started, text
 from capture.store import fits_file
-from capture.store.data_unit import BLOCK
 
 # What may be absent from another program's header although the camera has it.
 SETTINGS = ("gain", "offset", "readout_mode")
 _LIGHT_WORDS = ("light", "object", "science", "tricolor", "luminance")
-_LONGEST_HEADER = 400 * BLOCK
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,7 @@ class Light:
 def read_light(path: Path) -> Light:
     """Read a light's header. Raises BadInput with the reason when it is none that could be calibrated."""
     try:
-        with path.open("rb") as file:
-            start = file.read(8 * BLOCK)
-            while (end := fits_file.header_length(start)) is None and len(start) < _LONGEST_HEADER:
-                more = file.read(32 * BLOCK)
-                if not more:
-                    break
-                start += more
+        start, end = start_of(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
     if end is None:
@@ -67,7 +58,7 @@ def read_light(path: Path) -> Light:
     return light_of(path, fits_file.structure(start[:end]))
 
 
-def light_of(path: Path, cards: Mapping[str, str]) -> Light:
+def light_of(path: Path, cards: Cards) -> Light:
     """The light whose header holds these cards, values as bare text. Raises BadInput."""
     try:
         _check_kind(path, cards)
@@ -76,7 +67,7 @@ def light_of(path: Path, cards: Mapping[str, str]) -> Light:
         raise BadInput(f"{path} cannot be used as a light: {error}") from error
 
 
-def _check_kind(path: Path, cards: Mapping[str, str]) -> None:
+def _check_kind(path: Path, cards: Cards) -> None:
     if cards.get("NAXIS") == "0":
         raise BadInput(f"{path} has no image of its own: unpack it first (funpack), or name its image")
     if cards.get("NAXIS") != "2":
@@ -90,74 +81,41 @@ def _check_kind(path: Path, cards: Mapping[str, str]) -> None:
         raise BadInput(f"{path} is no light: its header says {said!r}")
 
 
-def _light_of(path: Path, cards: Mapping[str, str]) -> Light:
-    binning = [int(_number(cards, key) or 1) for key in ("XBINNING", "YBINNING")]
+def _light_of(path: Path, cards: Cards) -> Light:
+    binning = [int(sound_number(cards, key) or 1) for key in ("XBINNING", "YBINNING")]
     if binning[0] != binning[1] and "YBINNING" in cards:
         raise ValueError(f"it is binned {binning[0]} x {binning[1]}, and masters are binned evenly")
-    exposure_s = _number(cards, "EXPTIME", "EXPOSURE")
+    exposure_s = sound_number(cards, "EXPTIME", "EXPOSURE")
     if exposure_s is None or exposure_s < 0:
         raise ValueError("its header says no exposure (EXPTIME)")
-    gain, offset = _setting(cards, "GAIN"), _setting(cards, "OFFSET", "BLKLEVEL")
-    mode = _text(cards, "READOUTM", "READMODE") or None
+    gain, offset = setting(sound_number(cards, "GAIN")), setting(sound_number(cards, "OFFSET", "BLKLEVEL"))
+    mode = text(cards, "READOUTM", "READMODE") or None
     # A missing card of ours says that the camera has no such thing.
     ours = cards.get("SWCREATE", "").startswith("nightcal")
     found = {"gain": gain, "offset": offset, "readout_mode": mode}
     spec = FrameSpec(
         Kind.LIGHT,
         exposure_s,
-        _text(cards, "FILTER") or None,
+        text(cards, "FILTER") or None,
         binning[0],
         gain,
         offset,
         mode,
-        _number(cards, "SET-TEMP"),
+        sound_number(cards, "SET-TEMP"),
         # ROTATANG and ROTATOR are mechanical; a position angle on the sky tells nothing of the dust.
-        _number(cards, "ROTATANG", "ROTATOR"),
+        sound_number(cards, "ROTATANG", "ROTATOR"),
     )
     return Light(
         path=path,
         spec=spec,
-        taken=_taken(cards),
+        taken=started(cards),
         shape=(int(cards["NAXIS2"]), int(cards["NAXIS1"])),
-        origin_px=(int(_number(cards, "XORGSUBF") or 0), int(_number(cards, "YORGSUBF") or 0)),
-        ccd_temperature_c=_number(cards, "CCD-TEMP", "DET-TEMP", "CCDTEMP"),
-        camera=_text(cards, "INSTRUME"),
-        telescope=_text(cards, "TELESCOP"),
-        observer=_text(cards, "OBSERVER"),
-        target=_text(cards, "OBJECT"),
-        saturation_adu=_number(cards, "SATURATE"),
+        origin_px=(int(sound_number(cards, "XORGSUBF") or 0), int(sound_number(cards, "YORGSUBF") or 0)),
+        ccd_temperature_c=sound_number(cards, "CCD-TEMP", "DET-TEMP", "CCDTEMP"),
+        camera=text(cards, "INSTRUME"),
+        telescope=text(cards, "TELESCOP"),
+        observer=text(cards, "OBSERVER"),
+        target=text(cards, "OBJECT"),
+        saturation_adu=sound_number(cards, "SATURATE"),
         unsaid=frozenset(() if ours else (name for name in SETTINGS if found[name] is None)),
     )
-
-
-def _taken(cards: Mapping[str, str]) -> datetime:
-    """The UTC start. MaxIm's old form keeps the time of day in a card of its own."""
-    text = cards.get("DATE-OBS", "")
-    clock = cards.get("TIME-OBS", cards.get("UT", ""))
-    if text and "T" not in text and clock:
-        text = f"{text}T{clock}"
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"its DATE-OBS {text!r} is no date and time") from None
-
-
-def _text(cards: Mapping[str, str], *names: str) -> str:
-    return next((cards[name].strip() for name in names if cards.get(name, "").strip()), "")
-
-
-def _number(cards: Mapping[str, str], *names: str) -> float | None:
-    for name in names:
-        try:
-            value = float(cards.get(name, "").replace("D", "E"))
-        except ValueError:
-            continue
-        if math.isfinite(value):
-            return value
-    return None
-
-
-def _setting(cards: Mapping[str, str], *names: str) -> int | None:
-    """A setting of the camera: a broken number under GAIN is electrons per ADU, as CCD programs write it."""
-    value = _number(cards, *names)
-    return int(value) if value is not None and value == int(value) and value >= 0 else None
