@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from capture.cli.console import console, show_json, show_table
 from capture.cli.keeping import show_withdrawn
 from capture.clock import Clock
 from capture.config import Config
-from capture.library.coverage import Coverage, Freshness, overdue
-from capture.night.board import board_of, told
+from capture.library.coverage import Coverage, Freshness
+from capture.night.board import board_of, stale_for_too_long, told
 from capture.store.archive import Archive
 
 
@@ -20,7 +19,7 @@ def show_board(settings: Config, clock: Clock, *, as_json: bool, stale: bool = F
     try:
         rows = board_of(settings, archive)
         if stale:
-            rows = overdue(rows, timedelta(days=settings.masters.stale_alarm_days), clock.now())
+            rows = stale_for_too_long(settings, rows, clock.now())
         _show(rows, as_json=as_json, stale=stale)
         if not as_json and not stale:
             show_withdrawn(archive)

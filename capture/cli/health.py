@@ -13,6 +13,7 @@ from capture.clock import SystemClock
 from capture.config import load_config
 from capture.errors import BadInput
 from capture.library.health.trends import Trend, alarms, told_value, trends
+from capture.night.board import board_of, stale_for_too_long, stale_sentence
 from capture.night.report.trend import trend_plot
 from capture.store.archive import Archive
 from capture.store.paths import safe_name
@@ -28,24 +29,26 @@ def health(
 ) -> None:
     """Show noise, gain, dark current, dust and more, each against the rig's own history.
 
-    Exit status 1 when the newest of one has left it.
+    Exit status 1 when the newest of one has left it, or a set of frames is stale for too long.
     """
     settings = load_config(config)
     if rig:
         settings.rig_named(rig)
-    archive = Archive.of(settings, SystemClock())
+    clock = SystemClock()
+    archive = Archive.of(settings, clock)
     try:
         found = trends(archive.catalogue.masters(rig=rig or None, valid=True))
+        late = stale_for_too_long(settings, board_of(settings, archive), clock.now())
     finally:
         archive.close()
     if plots is not None:
         _write_plots(found, plots)
-    wrong = alarms(found)
+    wrong = [*alarms(found), *(stale_sentence(row) for row in late if rig in ("", row.rig))]
     if as_json:
         show_json({"trends": [_told(trend) for trend in found], "alarms": wrong})
-    elif not found:
-        console.print("there are no masters yet, and so nothing that tells of health")
     else:
+        if not found:
+            console.print("there are no masters yet, and so nothing that tells of health")
         _show(found, wrong)
     if wrong:
         raise typer.Exit(1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from capture.config import Config
@@ -44,22 +45,31 @@ def tell_stale(settings: Config, archive: Archive, journal: Journal) -> list[Cov
 
     Raises StoreError, BadInput.
     """
-    now = archive.clock.now()
-    late = overdue(board_of(settings, archive), timedelta(days=settings.masters.stale_alarm_days), now)
+    late = stale_for_too_long(settings, board_of(settings, archive), archive.clock.now())
     for row in late:
         key = f"{row.rig} {row.spec} {row.stale_since}"
         said = archive.catalogue.browse.entries(_ALARMS_LOOKED_AT, ("alarm",), row.rig)
-        if any(entry.data.get("stale") == key for entry in said):
-            continue
-        ahead = f"more is taken in the night of {row.next_attempt.night}" if row.next_attempt else (
-            f"nothing is planned within {_AHEAD} days"
-        )  # fmt: skip
-        text = (
-            f"{row.rig}: {row.spec} is stale since {row.stale_since:%Y-%m-%d}: {row.have} of {row.need} "
-            f"frames are young enough; {ahead}"
-        )
-        journal.say(row.rig, "alarm", text, stale=key)
+        if not any(entry.data.get("stale") == key for entry in said):
+            journal.say(row.rig, "alarm", stale_sentence(row), stale=key)
     return late
+
+
+def stale_for_too_long(settings: Config, board: Iterable[Coverage], now: datetime) -> list[Coverage]:
+    """The sets of the board that are an alarm by the config."""
+    return overdue(board, timedelta(days=settings.masters.stale_alarm_days), now)
+
+
+def stale_sentence(row: Coverage) -> str:
+    """The alarm of a stale set, in words."""
+    ahead = (
+        f"more is taken in the night of {row.next_attempt.night}"
+        if row.next_attempt
+        else f"nothing is planned within {_AHEAD} days"
+    )
+    return (
+        f"{row.rig}: {row.spec} is stale since {row.stale_since:%Y-%m-%d}: {row.have} of {row.need} frames "
+        f"are young enough; {ahead}"
+    )
 
 
 def told(row: Coverage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from capture.errors import BadInput
 from capture.frame import Kind
 from capture.library.coverage import Coverage
 from capture.library.health.trends import Trend, alarms, trends
-from capture.night.board import board_of
+from capture.night.board import board_of, stale_for_too_long, stale_sentence
 from capture.night.needs import known_filters, spec_by_catalogue
 from capture.night.outlook import ground_of, plan_on
 from capture.night.plan import RigPlan
@@ -54,11 +54,15 @@ def board(desk: Desk) -> list[Coverage]:
 
 
 def health(desk: Desk) -> tuple[list[Trend], list[str]]:
-    """Figures of masters over time, and what to look at; at most a minute old. Raises StoreError."""
+    """Figures of masters over time, and what to look at, sets stale for too long among it.
+
+    At most a minute old. Raises StoreError, BadInput.
+    """
 
     def made() -> tuple[list[Trend], list[str]]:
         found = trends(desk.archive.catalogue.masters(valid=True))
-        return found, alarms(found)
+        late = stale_for_too_long(desk.config, board(desk), desk.archive.clock.now())
+        return found, [*alarms(found), *map(stale_sentence, late)]
 
     return desk.kept.get("health", DEAR_S, made)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.capture.cli.command import CONFIG, NOBODY, Nightcal, write_config
 from tests.capture.store.frames import NIGHT, make_frame
 
 BIAS = FrameSpec(Kind.BIAS, gain=100, offset=30)
+BIAS_OF_MODE = replace(BIAS, readout_mode="Normal")
 # A name from a driver, and what a careless page would make of it.
 HOSTILE = "<script>alert(1)</script>"
 
@@ -70,6 +72,25 @@ def test_a_rig_that_has_left_its_history_ends_with_1_and_names_the_master(
     assert alarm.endswith("is 6.5 ADU, where 5.1 +- 0.255 was usual: MasterBias_7.fits")
     (noise,) = [trend for trend in told["trends"] if trend["quantity"] == "read_noise_adu"]
     assert [bool(point["out"]) for point in noise["points"]] == [False] * 7 + [True]
+
+
+def test_a_set_that_is_stale_for_too_long_is_an_alarm_with_the_others(
+    tmp_path: Path, nightcal: Nightcal
+) -> None:
+    needs = "readout_mode = 0\nbias = {count = 3}\ndarks = {count = 0}\nflats = {count = 0}\n"
+    write_config(tmp_path, NOBODY, CONFIG.replace("darks.probe_s = 0\n", needs))
+    config, clock = load_config(tmp_path / "nightcal.toml"), SystemClock()
+    with closing(Archive.of(config, clock)) as archive:
+        old = timedelta(days=1000)
+        for minute in range(3):
+            frame = make_frame(replace(BIAS_OF_MODE, set_temperature_c=-10.0), minutes=minute)
+            taken = replace(frame, facts=replace(frame.facts, started=clock.now() - old))
+            archive.save(taken, None, NIGHT)
+    ended = nightcal("health", "--json")
+    (alarm,) = json.loads(ended.out)["alarms"]
+    assert ended.status == 1
+    assert alarm.startswith("T1: bias is stale since ")
+    assert alarm in nightcal("health").out.replace("\n", " ")
 
 
 def test_the_plots_are_whole_images_and_carry_no_script(tmp_path: Path, nightcal: Nightcal) -> None:
