@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.library import reduce_numpy
 from capture.library.clipping import (
     DOUBT,
     EXACT_COUNT,
@@ -72,36 +73,6 @@ def _median_of(band, start, stop, pairs, zero, pixels):  # type: ignore[no-untyp
         one, other = block[low], block[high]
         for j in range(width):
             pixels[first - start + j] = (np.float64(one[j]) + np.float64(other[j])) * 0.5 + zero
-
-
-@_compile
-def _average_of(band, start, stop, zero, pixels):  # type: ignore[no-untyped-def]
-    count = band.shape[0]
-    total = np.empty(_WIDTH, np.float64)
-    for first in range(start, stop, _WIDTH):
-        width = min(stop - first, _WIDTH)
-        total[:] = 0.0
-        for number in range(count):
-            row = band[number]
-            for j in range(width):
-                total[j] += np.float64(row[first + j])
-        for j in range(width):
-            pixels[first - start + j] = total[j] / count + zero
-
-
-@_compile
-def _average_of_16_bits(band, start, stop, zero, pixels):  # type: ignore[no-untyped-def]
-    count = band.shape[0]
-    total = np.empty(_WIDTH, np.int32)
-    for first in range(start, stop, _WIDTH):
-        width = min(stop - first, _WIDTH)
-        total[:] = 0
-        for number in range(count):
-            row = band[number]
-            for j in range(width):
-                total[j] += np.int32(row[first + j])
-        for j in range(width):
-            pixels[first - start + j] = np.float64(total[j]) / count + zero
 
 
 @_compile
@@ -237,19 +208,6 @@ def _clip_of_16_bits(band, start, stop, pairs, sigma, iterations, zero, pixels, 
             pixels[first - start + j] = value + zero
 
 
-def _average(
-    band: NDArray[Any],
-    tile: slice,
-    _: Clipping,
-    zero: int,
-    pixels: NDArray[np.float32],
-    rejected: NDArray[np.uint16],
-) -> None:
-    average = _average_of_16_bits if band.dtype == np.int16 else _average_of
-    average(band, tile.start, tile.stop, np.float64(zero), pixels)
-    rejected[:] = 0
-
-
 def _median(
     band: NDArray[Any],
     tile: slice,
@@ -280,4 +238,5 @@ def _clip(
     _clip_of(band, tile.start, tile.stop, pairs, sigma, iterations, whole, np.float64(zero), pixels, rejected)
 
 
-REDUCERS = Reducers(_clip, _median, _average)
+# numpy's average is as fast as a compiled one.
+REDUCERS = Reducers(_clip, _median, reduce_numpy.REDUCERS.average)
