@@ -183,7 +183,7 @@ def take_one(name: str, folder: Path) -> Took:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held; `ru_maxrss` would count its parent's before the exec, too."""
+    """The most memory that this process held; `ru_maxrss` would count its parent's before the exec, too."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
