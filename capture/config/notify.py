@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from capture.config.fields import Name, Section
 
@@ -27,6 +27,13 @@ class Topic(StrEnum):
     NIGHT_REPORT = "night_report"
 
 
+def _no_url(path: Path) -> Path:
+    if ":/" in str(path):
+        raise ValueError("this names a file; write the URL into that file, and its name here")
+    return path
+
+
+_File = Annotated[Path, AfterValidator(_no_url)]
 _EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,80}$")]
 _MOST_MINUTES = 24 * 60.0
 
@@ -38,7 +45,7 @@ class ChannelConfig(Section):
     """
 
     name: Name
-    url_file: Path | None = None
+    url_file: _File | None = None
     url_env: _EnvironmentVariable | None = None
     events: Annotated[tuple[Topic, ...], Field(min_length=1)] = tuple(Topic)
 
@@ -58,7 +65,7 @@ class NotifyConfig(Section):
     """
 
     interval_min: Annotated[float, Field(gt=0, le=_MOST_MINUTES)] = 30.0
-    mail_file: Path | None = None
+    mail_file: _File | None = None
     mail_env: _EnvironmentVariable | None = None
     channel: tuple[ChannelConfig, ...] = ()
 

@@ -21,7 +21,7 @@ from capture.notices.wording import message_of
 from capture.store.archive import Archive
 from capture.store.notices import NewNotice, NoticeRow, NoticeState
 
-_LOOK_S = 60.0
+_LOOK_S, _LOOK_IN_SIMULATED_TIME_S = 60.0, 300.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
 _TRIED_FOR = timedelta(days=1)
 # What is heard while the catalogue is away; so many are worth the memory.
@@ -85,7 +85,7 @@ class Crier:
                 if (told := f"nobody can be told of anything: {error or type(error).__name__}") != said:
                     said = told
                     self._say(SOURCE, "trouble", told)
-            self._news.wait(_LOOK_S)
+            self._news.wait(_LOOK_IN_SIMULATED_TIME_S if self._clock.jumps else _LOOK_S)
         self._keep()
 
     def round(self) -> None:
@@ -101,10 +101,10 @@ class Crier:
         if not self._keep() or (self._shared and not self._is_ours()):
             return
         self._note_reports()
-        self._give_up_old()
         waiting: dict[str, list[NoticeRow]] = {}
         for row in self._archive.catalogue.notices.waiting():
-            waiting.setdefault(row.account, []).append(row)
+            if not self._given_up(row):
+                waiting.setdefault(row.account, []).append(row)
         for address in self._addresses:
             if self._over:
                 return
@@ -176,12 +176,14 @@ class Crier:
             NewNotice(name, event, event, night.isoformat(), now, f"report {night} {name}") for name in names
         )
 
-    def _give_up_old(self) -> None:
-        now, known = self._clock.now(), {one.recipient for one in self._addresses}
-        for row in self._archive.catalogue.notices.waiting():
-            if now - row.made > _TRIED_FOR and (row.attempts or row.account not in known):
-                error = row.error or "there was no address to tell it at"
-                self._archive.catalogue.notices.mark([row.id], NoticeState.FAILED, None, error)
+    def _given_up(self, row: NoticeRow) -> bool:
+        """Whether it was tried for a day, or is of somebody without an address for as long; told so then."""
+        known = any(one.recipient == row.account for one in self._addresses)
+        if self._clock.now() - row.made <= _TRIED_FOR or (known and not row.attempts):
+            return False
+        error = row.error or "there was no address to tell it at"
+        self._archive.catalogue.notices.mark([row.id], NoticeState.FAILED, None, error)
+        return True
 
     def _tell(self, address: Address, rows: Sequence[NoticeRow]) -> None:
         notices = self._archive.catalogue.notices

@@ -22,6 +22,7 @@ from capture.library.delivery.opening import open_place
 from capture.library.delivery.parcels import PUBLIC, index_of_masters, places_of, publish_masters
 from capture.library.delivery.place import Place
 from capture.library.delivery.remote import Remote, SourceLost, put_whole
+from capture.redacting import without
 from capture.store.archive import Archive
 from capture.store.outbox import MANIFEST, DeliveryRow, DeliveryState, Outbox
 
@@ -94,7 +95,7 @@ class Route:
                     self._alarm(f"{row.name} is not delivered to {self.recipient}: {error}")
                 except (DeliveryError, BadInput) as error:
                     # One file that a server does not like holds up no other; a server that is down does.
-                    self._outbox.fail(row.id, str(error))
+                    self._outbox.fail(row.id, self._without_secret(error))
                     failed, in_a_row = error, in_a_row + 1
                     signed_in = self._remote is not None
                     self._hang_up()
@@ -169,8 +170,13 @@ class Route:
             self._told_at = now
             files = f"{waiting} file{'s' if waiting > 1 else ''} for {self.recipient}"
             remedy = "somebody must mend that" if needs_a_person else "it is tried until it works"
-            self._alarm(f"{files} cannot be delivered to {self._place}: {error}; {remedy}")
+            why = self._without_secret(error)
+            self._alarm(f"{files} cannot be delivered to {self._place}: {why}; {remedy}")
         return wait_s
+
+    def _without_secret(self, error: Exception) -> str:
+        # A server's answer may repeat what it was told.
+        return without(str(error), [self._place.secret])
 
     def _say(self, row: DeliveryRow, text: str) -> None:
         self._journal.say("post", "delivery", text, to=self.recipient, file=row.name)

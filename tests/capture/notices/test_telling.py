@@ -14,7 +14,7 @@ from capture.store.archive import Archive
 from capture.store.notices import NoticeState
 from tests.capture.notices.conftest import NIGHTLY, OPS, Town
 
-MINUTE = timedelta(minutes=1)
+MINUTE, LOOK = timedelta(minutes=1), timedelta(minutes=5)
 
 
 def test_the_first_alarm_goes_at_once_and_those_after_it_in_one_digest(town: Town) -> None:
@@ -35,7 +35,7 @@ def test_the_first_alarm_goes_at_once_and_those_after_it_in_one_digest(town: Tow
     assert first.time == begun
     assert "the roof does not close" in first.message.body
     assert first.message.title == "Test: roof: alarm"
-    assert timedelta(0) <= digest.time - first.time - 30 * MINUTE <= MINUTE
+    assert timedelta(0) <= digest.time - first.time - 30 * MINUTE <= LOOK
     assert digest.message.title == "Test: 40 messages, 40 alarms"
     assert digest.message.body.count("the camera is away") == 1
     assert "40 times" in digest.message.body
@@ -148,7 +148,7 @@ def test_a_night_that_a_rig_did_not_end_is_reported_at_noon(town: Town) -> None:
         noon = archive.site.night_span(night).end
         town.clock.sleep_until(noon - MINUTE)
         assert town.sender.sent == []
-        town.clock.sleep_until(noon + 2 * MINUTE)
+        town.clock.sleep_until(noon + LOOK)
         assert len(town.sender.sent) == 2
         town.rest(hours=3)
 
