@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import cos, radians, sin
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,8 @@ from capture.errors import NoWindow
 
 _STEP = timedelta(minutes=10)
 _EXACT = timedelta(milliseconds=100)
+# Nights that are remembered: asked for at each poll, and each costs hundreds of the Sun's places.
+_REMEMBERED = 2048
 
 
 class Twilight(StrEnum):
@@ -122,9 +124,10 @@ class Site:
         lowest point. Raises NoWindow when the Sun never comes below `highest_deg`, or never above
         `lowest_deg` (polar night).
         """
-        lowest = self._lowest(night)
-        side = -1 if which is Twilight.DUSK else 1
-        highest = self._extreme(lowest, lowest + side * timedelta(hours=14), highest=True)
+        return _twilight(self, night, which, highest_deg, lowest_deg)
+
+    def _find_twilight(self, night: date, which: Twilight, highest_deg: float, lowest_deg: float) -> Window:
+        lowest, highest = _turns(self, night, which)
         if self.sun_altitude_deg(lowest) >= highest_deg:
             raise NoWindow(
                 f"no {which} at {self.name} on {night}: the Sun stays above {highest_deg:g} deg "
@@ -148,9 +151,12 @@ class Site:
             return self.night_span(night)
         return Window(dusk.end, dawn.start) if dusk.end < dawn.start else None
 
-    def _lowest(self, night: date) -> datetime:
+    def _find_turns(self, night: date, which: Twilight) -> tuple[datetime, datetime]:
+        """When the Sun is lowest in that night, and when highest on the asked side of it."""
         span = self.night_span(night)
-        return self._extreme(span.start, span.end, highest=False)
+        lowest = self._extreme(span.start, span.end, highest=False)
+        side = -1 if which is Twilight.DUSK else 1
+        return lowest, self._extreme(lowest, lowest + side * timedelta(hours=14), highest=True)
 
     def _extreme(self, start: datetime, end: datetime, *, highest: bool) -> datetime:
         """Where between two times the Sun stands highest, or lowest; to a tenth of a second."""
@@ -174,6 +180,16 @@ class Site:
         if self.sun_altitude_deg(below) >= altitude_deg:
             return below
         return _bisect(lambda t: self.sun_altitude_deg(t) > altitude_deg, above, below)
+
+
+@lru_cache(_REMEMBERED)
+def _twilight(site: Site, night: date, which: Twilight, highest_deg: float, lowest_deg: float) -> Window:
+    return site._find_twilight(night, which, highest_deg, lowest_deg)
+
+
+@lru_cache(_REMEMBERED)
+def _turns(site: Site, night: date, which: Twilight) -> tuple[datetime, datetime]:
+    return site._find_turns(night, which)
 
 
 def _bisect(is_left: Callable[[datetime], bool], left: datetime, right: datetime) -> datetime:

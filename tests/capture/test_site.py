@@ -118,3 +118,15 @@ def test_the_moon_agrees_with_astropy_to_a_degree_and_the_simulators_phase_to_tw
         assert float(away) < 1.1
         lit = float(moon_alt_az(when.timestamp(), 32.9, -105.5)[2])
         assert moon.lit_fraction == pytest.approx(lit, abs=0.02)
+
+
+def test_a_night_that_was_asked_for_once_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    site, night = Site("asked twice", 12.5, 30.25, 0.0, "UTC"), date(2026, 4, 1)
+    asked = site.twilight(night, Twilight.DUSK, 0.0, -10.0)
+
+    def never(*_: object, **__: object) -> float:
+        raise AssertionError("the Sun was looked up again")
+
+    monkeypatch.setattr("astral.sun.elevation", never)
+    same = Site("asked twice", 12.5, 30.25, 0.0, "UTC")
+    assert same.twilight(night, Twilight.DUSK, 0.0, -10.0) == asked

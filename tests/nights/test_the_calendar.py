@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.calendar.control import takes_twice
+from benchmarks.calendar.kept import keep, kept
 from benchmarks.calendar.life import Served, Step, Told, live
 from benchmarks.calendar.places import HIGHEST_SUN_DEG, LOWEST_SUN_DEG, PLACES, Place, config_of
 from benchmarks.calendar.script import site_of
+from benchmarks.calendar.spells import tasks_of
 from benchmarks.calendar.stepping import SteppingClock
 from benchmarks.calendar.tally import Tally, tally
 from capture.frame import Kind
@@ -166,3 +168,16 @@ def test_the_judge_sees_jobs_that_run_twice_and_flats_by_a_wrong_longitude(tmp_p
     found = lived(tmp_path, NEW_MEXICO, [window], control=True, start=window.start)
     assert found.tally.duplicates > 0
     assert found.tally.out_of_band > 0
+
+
+def test_a_year_that_was_cut_off_goes_on_with_the_spells_it_has_not_kept(tmp_path: Path) -> None:
+    file, tasks = tmp_path / "year.jsonl", tasks_of(quick=False)
+    assert kept(file, tasks) == []
+    first, second = ((task, Tally(nights=n, examples=["x"]), 1.5) for n, task in enumerate(tasks[:2], 3))
+    keep(file, first)
+    keep(file, second)
+    file.write_text(file.read_text()[:-40])
+    assert kept(file, tasks) == [first]
+    keep(file, second)
+    assert kept(file, tasks) == [first, second]
+    assert kept(file, tasks[1:]) == [second]
