@@ -14,6 +14,7 @@ from capture.cli.console import complain, console, show_json
 from capture.cli.coverage import show_board
 from capture.cli.keeping import log, retain, withdraw
 from capture.cli.options import CONFIG, ConfigOption, JsonOption, RigOption
+from capture.cli.quarantine import quarantine, release
 from capture.clock import SystemClock
 from capture.config import load_config
 from capture.errors import BadInput
@@ -25,7 +26,7 @@ from capture.store.rescue import move_damaged_catalogue
 library_app = typer.Typer(help="The library: what it holds, its catalogue and its files.")
 
 
-for command in (log, withdraw, retain):
+for command in (log, quarantine, release, withdraw, retain):
     library_app.command()(command)
 
 

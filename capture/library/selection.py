@@ -41,6 +41,9 @@ def select(archive: Archive, journal: Journal, frames: Sequence[FrameRow], max_a
     with ExitStack() as stack:
         sources = [stack.enter_context(FileSource(archive.path_of(frame), frame)) for frame in frames]
         why = unfit(frames, [sample_of(source) for source in sources], bias, reference)
+    # What somebody gave back, with a reason, is not taken again by a rule.
+    given_back = archive.catalogue.quarantine.released(list(why)) if why else set()
+    why = {number: reason for number, reason in why.items() if number not in given_back}
     said = [
         "No earlier master to compare the frames with."
         if reference is None

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from capture.errors import StoreError
 from capture.frame import Kind
 from capture.store.changes import Change, Changes, What
 from capture.store.database import Database
-from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Spoilt, SpoiltSpan
+from capture.store.quarantine_file import QUARANTINE, QuarantineFile, Released, Spoilt, SpoiltSpan, Told
 from capture.store.rows import Withdrawn
 from capture.store.schema import FrameTable, QuarantineTable
 from capture.store.sets import count_again
-from capture.store.withdrawals import made_of, withdraw
+from capture.store.withdrawals import made_of, reinstate, withdraw
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ class SetAside:
     when: datetime
     who: str
     why: str
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What was released: frames by path, and the masters that count again with them, by path."""
+
+    frames: list[str]
+    masters: list[str]
 
 
 class Quarantine:
@@ -93,6 +101,37 @@ class Quarantine:
                 Withdrawn(when, who, in_short),
             )  # fmt: skip
 
+    def release(self, frames: Collection[int], when: datetime, who: str, why: str) -> GivenBack:
+        """Let frames that are set aside, by id, count again, as far as nothing else is said against them.
+
+        Masters that were withdrawn for them, and have no other frame that is set aside, count again. That the
+        frames were set aside stays known. The file has it before the database does.
+        """
+        with self._database.write() as session:
+            rows = list(session.scalars(_active().where(QuarantineTable.frame.in_(frames))))
+            mine = [(row, session.get_one(FrameTable, row.frame)) for row in rows]
+            if self._file is not None and mine:
+                told = [Released(frame.path, frame.sha256, when, who, why) for _, frame in mine]
+                self._file.add_released(told)
+            _free(session, [(row, frame, when, who, why) for row, frame in mine])
+            by_rig: dict[str, int] = {}
+            for _, frame in mine:
+                by_rig[frame.rig] = by_rig.get(frame.rig, 0) + 1
+            for rig, count in by_rig.items():
+                text = f"{count} frames that were set aside count again"
+                self._changes.note(session, Change(when, rig, What.RELEASE, who, why, text))
+            numbers = [frame.id for _, frame in mine]
+            masters = reinstate(session, self._changes, numbers, Withdrawn(when, who, why))
+            return GivenBack([frame.path for _, frame in mine], [row.path for row in masters])
+
+    def released(self, frames: Collection[int]) -> set[int]:
+        """Which of these frames, by id, somebody gave back."""
+        query = select(QuarantineTable.frame).where(
+            QuarantineTable.frame.in_(frames), QuarantineTable.released.is_not(None)
+        )
+        with self._database.read() as session:
+            return set(session.scalars(query))
+
     def catch_up(self) -> str:
         """Set aside what the file alone knew of, if there is any; in words as `recall`."""
         if not self.is_behind:
@@ -126,15 +165,20 @@ class Quarantine:
         """Set aside what only the file tells of any more; in words what was, empty when nothing."""
         told, unreadable = self._file.read() if self._file is not None else ([], 0)
         with self._database.write() as session:
-            known = set(session.scalars(select(QuarantineTable.frame)))
-            again = []
+            rows = {row.frame: row for row in session.scalars(select(QuarantineTable))}
+            again: dict[int, tuple[FrameTable, datetime, str, str]] = {}
             for one in dict.fromkeys(told):
                 for frame in session.scalars(select(FrameTable).where(*_found_by(one))):
-                    if frame.id not in known:
-                        known.add(frame.id)
-                        again.append((frame, one.time, one.who, one.why))
-            _spoil(session, again)
-            for frame, when, who, why in again:
+                    row = rows.get(frame.id)
+                    if isinstance(one, Released):
+                        again.pop(frame.id, None)
+                        if row is not None and row.released is None and row.time <= one.released:
+                            _free(session, [(row, frame, one.released, one.who, one.why)])
+                    elif row is None or (row.released is not None and row.released < one.time):
+                        _spoil(session, [(frame, one.time, one.who, one.why)])
+                        rows[frame.id] = session.get_one(QuarantineTable, frame.id)
+                        again[frame.id] = frame, one.time, one.who, one.why
+            for frame, when, who, why in again.values():
                 withdraw(session, self._changes, made_of(session, [frame.id]), Withdrawn(when, who, why))
         words = [f"{len(again)} frames are set aside again, as {QUARANTINE} tells"] if again else []
         words += [f"{unreadable} lines of {QUARANTINE} cannot be read; mend them"] if unreadable else []
@@ -142,13 +186,17 @@ class Quarantine:
 
     def all(self) -> list[SetAside]:
         """What is set aside, in the order in which it was."""
-        query = select(QuarantineTable).order_by(QuarantineTable.time, QuarantineTable.frame)
+        query = _active().order_by(QuarantineTable.time, QuarantineTable.frame)
         with self._database.read() as session:
             return [SetAside(row.frame, row.time, row.who, row.why) for row in session.scalars(query)]
 
 
-def _found_by(one: Spoilt | SpoiltSpan) -> tuple[ColumnElement[bool], ...]:
-    if isinstance(one, Spoilt):
+def _active() -> Select[QuarantineTable]:
+    return select(QuarantineTable).where(QuarantineTable.released.is_(None))
+
+
+def _found_by(one: Told) -> tuple[ColumnElement[bool], ...]:
+    if not isinstance(one, SpoiltSpan):
         return FrameTable.path == one.path, FrameTable.sha256 == one.sha256
     taken = FrameTable.taken.between(one.since, one.time)
     return FrameTable.rig == one.rig, FrameTable.kind.in_(one.kinds), FrameTable.good.is_(True), taken
@@ -157,6 +205,18 @@ def _found_by(one: Spoilt | SpoiltSpan) -> tuple[ColumnElement[bool], ...]:
 def _spoil(session: Session, frames: Sequence[tuple[FrameTable, datetime, str, str]]) -> None:
     for frame, when, who, why in frames:
         frame.good, frame.reasons = False, [*frame.reasons, why]
-        session.add(QuarantineTable(frame=frame.id, time=when, who=who, why=why))
+        nobody = {"released": None, "released_by": None, "released_why": None}
+        session.merge(QuarantineTable(frame=frame.id, time=when, who=who, why=why, **nobody))
     session.flush()
     count_again(session, (frame.set for frame, *_ in frames))
+
+
+def _free(session: Session, rows: Sequence[tuple[QuarantineTable, FrameTable, datetime, str, str]]) -> None:
+    for row, frame, when, who, why in rows:
+        row.released, row.released_by, row.released_why = when, who, why
+        reasons = list(frame.reasons)
+        if row.why in reasons:
+            reasons.remove(row.why)
+        frame.good, frame.reasons = not reasons, reasons
+    session.flush()
+    count_again(session, (frame.set for _, frame, *_ in rows))

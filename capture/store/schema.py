@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0008"
+REVISION = "0009"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -213,13 +213,16 @@ class OrderTable(Base):
 
 
 class QuarantineTable(Base):
-    """A frame that was set aside after the fact; its verdict in `frames` says so too."""
+    """A frame that was set aside after the fact; its verdict in `frames` says so, until it is `released`."""
 
     __tablename__ = "quarantine"
     frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
     time: Mapped[datetime]
     who: Mapped[str]
     why: Mapped[str]
+    released: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+    released_why: Mapped[str | None]
 
 
 class ChangeTable(Base):

@@ -36,11 +36,12 @@ class Withdrawals:
 
     def recall(self) -> int:
         """Withdraw what only the file of changes tells of any more; return how many masters."""
-        told = {
-            one.data.get("sha256"): Withdrawn(one.time, one.who, one.why)
-            for one in self._changes.told()
-            if one.what is What.WITHDRAWAL
-        }
+        told = {}
+        for one in self._changes.told():
+            if one.what is What.WITHDRAWAL:
+                told[one.data.get("sha256")] = Withdrawn(one.time, one.who, one.why)
+            elif one.what is What.REINSTATEMENT:
+                told.pop(one.data.get("sha256"), None)
         query = select(MasterTable).where(MasterTable.sha256.in_(told), MasterTable.withdrawn.is_(None))
         with self._database.write() as session:
             rows = list(session.scalars(query))
@@ -81,10 +82,32 @@ def made_of(session: Session, frames: Iterable[int]) -> list[MasterTable]:
     return list(session.scalars(query.order_by(MasterTable.id)))
 
 
+def reinstate(session: Session, changes: Changes, frames: Iterable[int], why: Withdrawn) -> list[MasterTable]:
+    """Let masters of these frames count again that were withdrawn for frames set aside, none of which is now.
+
+    One that was taken back by hand stays so. `why`: when, by whom and why the frames were given back.
+    """
+    numbers = select(MasterInputTable.master).where(MasterInputTable.frame.in_(set(frames)))
+    query = select(MasterTable).where(MasterTable.id.in_(numbers), MasterTable.withdrawn.is_not(None))
+    found = []
+    for row in session.scalars(query.order_by(MasterTable.id)):
+        inputs = [part.frame for part in row.inputs]
+        aside = list(session.scalars(select(QuarantineTable).where(QuarantineTable.frame.in_(inputs))))
+        was_for_them = any((one.time, one.who) == (row.withdrawn, row.withdrawn_by) for one in aside)
+        if was_for_them and all(one.released is not None for one in aside):
+            row.withdrawn = row.withdrawn_by = row.withdrawn_why = None
+            text, data = f"{row.path} counts again", {"sha256": row.sha256}
+            changes.note(session, Change(why.when, row.rig, What.REINSTATEMENT, why.who, why.why, text, data))
+            found.append(row)
+    return found
+
+
 def withdraw_if_spoilt(session: Session, row: MasterTable) -> None:
     """Withdraw a master whose row is made when frames of it are set aside already."""
     numbers = [part.frame for part in row.inputs]
-    query = select(QuarantineTable).where(QuarantineTable.frame.in_(numbers))
+    query = select(QuarantineTable).where(
+        QuarantineTable.frame.in_(numbers), QuarantineTable.released.is_(None)
+    )
     spoilt = session.scalars(query.order_by(QuarantineTable.time, QuarantineTable.frame)).first()
     if spoilt is not None:
         _set(row, Withdrawn(spoilt.time, spoilt.who, spoilt.why))

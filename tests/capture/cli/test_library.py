@@ -95,6 +95,25 @@ def test_a_master_is_withdrawn_by_its_name_with_a_reason(nightcal: Nightcal, roo
     assert "a lamp was on" in shown
 
 
+def test_frames_are_set_aside_and_given_back_with_reasons(nightcal: Nightcal, root: Path) -> None:
+    assert nightcal("library", "quarantine").out == "nothing is set aside\n"
+    aside = ("library", "quarantine", "--rig", "T1", "--kinds", "dark", "--since", "2020-01-01T00:00Z")
+    assert "say why" in nightcal(*aside).sentence()
+    assert "2 frames (dark)" in nightcal(*aside, "--why", "a lamp").out
+    told = json.loads(nightcal("library", "quarantine", "--json").out)
+    assert [(one["rig"], one["why"]) for one in told] == [("T1", "a lamp")] * 2
+    assert "a lamp" in nightcal("library", "quarantine", "--rig", "T1").out
+    assert "is no frame" in nightcal("library", "release", "Mars.fits", "--why", "x").sentence()
+    assert "wants a reason" in nightcal("library", "release", told[0]["path"], "--why", " ").sentence()
+    given = nightcal("library", "release", told[0]["path"].split("/")[-1], "--why", "it was off").out
+    assert given == "1 frames count again\n"
+    (left,) = json.loads(nightcal("library", "quarantine", "--json").out)
+    when = left["time"][:19] + "Z"
+    assert nightcal("library", "release", when, "--why", "it was off").status == 0
+    assert nightcal("library", "quarantine").out == "nothing is set aside\n"
+    assert "it was off" in nightcal("library", "log").out
+
+
 def test_retain_does_nothing_without_a_policy_or_without_yes(nightcal: Nightcal, root: Path) -> None:
     config = root.parent / "nightcal.toml"
     archive = Archive.of(load_config(config), SystemClock())

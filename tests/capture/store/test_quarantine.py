@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from capture.frame import Frame, Kind
 from capture.store.catalogue import Catalogue
+from capture.store.changes import What
 from capture.store.needs import Need
 from capture.store.quarantine import SetAside
 from capture.store.rows import FrameRow, Withdrawn
@@ -51,3 +52,42 @@ def test_they_meet_no_need_and_make_a_master_of_them_invalid(catalogue: Catalogu
     assert catalogue.masters(rig="T1", valid=True) == []
     gone = Withdrawn(LATER, "a test", "light")
     assert catalogue.masters(rig="T1") == [replace(master, withdrawn=gone)], "nothing is deleted"
+
+
+def test_released_frames_and_their_master_count_again_and_who_did_it_is_kept(catalogue: Catalogue) -> None:
+    frames = [add(catalogue, make_frame(DARK, minutes=minutes)) for minutes in range(4)]
+    master = catalogue.add_master(
+        rig="T1", spec=DARK, path="m", sha256="0" * 64, method="clip", built=LATER, inputs=frames, figures={}
+    )
+    board = catalogue.board()
+    quarantine = catalogue.quarantine
+    for minute in (3, 2):
+        since, when = START + timedelta(minutes=minute), LATER + timedelta(hours=3 - minute)
+        quarantine.set_aside("T1", (Kind.DARK,), since, when, "a test", "light")
+    later = LATER + timedelta(days=1)
+    first = quarantine.release([frames[3].id], later, "operator", "a lamp next door")
+    assert (first.frames, first.masters) == ([frames[3].path], []), "the other frame is still aside"
+    assert quarantine.release([frames[2].id], later, "operator", "the same").masters == ["m"]
+    assert catalogue.frames() == frames
+    assert catalogue.masters(valid=True) == [master]
+    assert catalogue.board() == board
+    assert quarantine.all() == []
+    assert quarantine.released([frame.id for frame in frames]) == {frames[2].id, frames[3].id}
+    told = [(one.what, one.who, one.why) for one in catalogue.changes.all()]
+    assert (What.RELEASE, "operator", "a lamp next door") in told
+    assert (What.REINSTATEMENT, "operator", "the same") in told
+    assert quarantine.release([frames[2].id], later, "operator", "again").frames == []
+    again = quarantine.set_aside("T1", (Kind.DARK,), since, later, "a test", "light after all")
+    assert again == [frames[2].id, frames[3].id]
+    assert catalogue.masters(valid=True) == []
+
+
+def test_a_master_that_was_taken_back_by_hand_stays_so(catalogue: Catalogue) -> None:
+    frame = add(catalogue, make_frame(DARK))
+    master = catalogue.add_master(
+        rig="T1", spec=DARK, path="m", sha256="0" * 64, method="clip", built=LATER, inputs=[frame], figures={}
+    )
+    catalogue.withdrawals.withdraw(master.id, LATER, "operator", "banding")
+    catalogue.quarantine.set_aside("T1", (Kind.DARK,), START, LATER + timedelta(hours=1), "a test", "light")
+    assert catalogue.quarantine.release([frame.id], LATER, "operator", "none").masters == []
+    assert catalogue.masters(valid=True) == []

@@ -65,6 +65,27 @@ def test_a_lost_database_frees_no_frame(archive: Archive, tmp_path: Path) -> Non
         again.close()
 
 
+def test_what_was_given_back_stays_so_when_the_database_is_lost(archive: Archive, tmp_path: Path) -> None:
+    rows = [archive.save(make_frame(DARK, minutes=minute), None, NIGHT) for minute in range(3)]
+    spoil(archive, 1)
+    archive.catalogue.quarantine.release([rows[2].id], LATER + timedelta(hours=1), "operator", "a lamp")
+    archive.close()
+    lose_the_database(tmp_path)
+    again = opened(tmp_path)
+    try:
+        again.reconcile()
+        frames = {row.path: row for row in again.catalogue.frames()}
+        assert [frames[row.path].good for row in rows] == [True, False, True]
+        ids = [frames[row.path].id for row in rows]
+        assert again.catalogue.quarantine.released(ids) == {ids[2]}
+        (told,) = [entry.text for entry in again.catalogue.entries()]
+        assert told.startswith("1 frames are set aside again")
+        again.reconcile()
+        assert [one.frame for one in again.catalogue.quarantine.all()] == [ids[1]]
+    finally:
+        again.close()
+
+
 def test_a_frame_is_in_the_file_before_it_is_in_the_database(archive: Archive, tmp_path: Path) -> None:
     archive.save(make_frame(DARK, minutes=1), None, NIGHT)
     (tmp_path / QUARANTINE).mkdir()
