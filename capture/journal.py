@@ -7,6 +7,7 @@ once; listeners print it, keep it, or write it to a file.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class Entry:
 
 
 Listener = Callable[[Entry], None]
+_RECENT = 100
 
 
 class Journal:
@@ -37,15 +39,21 @@ class Journal:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._recent: deque[Entry] = deque(maxlen=_RECENT)
 
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` with every entry from now on."""
+    def listen(self, listener: Listener, *, recent: bool = False) -> None:
+        """Call `listener` with every entry from now on; with `recent`, first with the last hundred before."""
+        before = self._recent.copy()
         self._listeners.append(listener)
+        if recent:
+            for entry in before:
+                listener(entry)
 
     def say(self, source: str, kind: str, text: str, **data: object) -> None:
         """Record that something happened now; passwords in addresses are left out."""
         kept = {key: redacted(value) if isinstance(value, str) else value for key, value in data.items()}
         entry = Entry(self._clock.now(), source, kind, redacted(text), kept)
+        self._recent.append(entry)
         for listener in self._listeners:
             # A full disk or a terminal that went away is no reason for the guard or a rig to die.
             with suppress(OSError):

@@ -55,7 +55,8 @@ def telling(farm: Farm, sender: Sender | None = None) -> Iterator[None]:
         farm.config, notify, farm.archive, farm.journal.say, sender or AppriseSender(),
         lambda night: report_message(farm, night),
     )  # fmt: skip
-    farm.journal.listen(crier.hear)
+    # What the guard found at the start is among what somebody must be told.
+    farm.journal.listen(crier.hear, recent=True)
     worker = farm.clock.spawn(crier.run, "crier", _RANK)
     try:
         yield

@@ -10,26 +10,25 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from capture.config import Config, NotifyConfig, Topic
-from capture.errors import ClockError, NotTold, StoreError
+from capture.errors import ClockError, StoreError
 from capture.journal import Entry
 from capture.notices.addresses import Address, channels, mail_account, persons
 from capture.notices.apprising import Message, Sender
+from capture.notices.attempts import TRIED_FOR, Attempts, Say
 from capture.notices.pacing import SOURCE, is_due, title_of, topic_of
 from capture.notices.wording import message_of
 from capture.store.archive import Archive
 from capture.store.notices import NewNotice, NoticeRow, NoticeState
 
 _LOOK_S, _LOOK_IN_SIMULATED_TIME_S = 60.0, 300.0
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
-_TRIED_FOR = timedelta(days=1)
 # What is heard while the catalogue is away; so many are worth the memory.
 _MOST_HEARD = 2000
 _LEASE, _LEASE_LASTS = "@notices", timedelta(minutes=5)
 
 Report = Callable[[date], Message]
-Say = Callable[..., None]
 
 
 class Crier:
@@ -45,8 +44,8 @@ class Crier:
         self._rigs = frozenset(rig.name for rig in config.rig)
         # Other machines may work into the same catalogue, and one of them does the telling.
         self._shared = config.storage.database is not None
-        self._archive, self._say, self._sender, self._report = archive, say, sender, report
-        self._clock = archive.clock
+        self._archive, self._say, self._report, self._clock = archive, say, report, archive.clock
+        self._attempts = Attempts(sender, archive.clock, say, lambda: self._over)
         self._heard: deque[Entry] = deque(maxlen=_MOST_HEARD)
         self._news = archive.clock.signal()
         self._over = False
@@ -54,9 +53,7 @@ class Crier:
         self._unkept: list[NewNotice] = []
         self._ended: dict[date, set[str]] = {}
         self._reported: date | None = None
-        self._failures: dict[str, int] = {}
-        self._again_at_s: dict[str, float] = {}
-        self._complained: dict[str, datetime] = {}
+        self._unmarked: dict[int, datetime] = {}
         self._told_unkept: dict[str, datetime] = {}
 
     def hear(self, entry: Entry) -> None:
@@ -101,6 +98,7 @@ class Crier:
         if not self._keep() or (self._shared and not self._is_ours()):
             return
         self._note_reports()
+        self._mark()
         waiting: dict[str, list[NoticeRow]] = {}
         for row in self._archive.catalogue.notices.waiting():
             if not self._given_up(row):
@@ -108,7 +106,7 @@ class Crier:
         for address in self._addresses:
             if self._over:
                 return
-            if address.recipient in waiting and self._may_try(address):
+            if address.recipient in waiting and self._attempts.may_try(address):
                 self._tell(address, waiting[address.recipient])
 
     def _keep(self) -> bool:
@@ -151,9 +149,9 @@ class Crier:
             last = self._told_unkept.get(address.recipient)
             if not mine or self._over or (last is not None and now - last < self._interval):
                 continue
-            if not self._may_try(address):
+            if not self._attempts.may_try(address):
                 continue
-            if self._send(address, message_of(mine, self._archive.site.name)) is None:
+            if not self._attempts.send(address, partial(message_of, mine, self._archive.site.name)):
                 self._told_unkept[address.recipient] = now
                 self._unkept = [one for one in self._unkept if one not in mine]
 
@@ -179,7 +177,7 @@ class Crier:
     def _given_up(self, row: NoticeRow) -> bool:
         """Whether it was tried for a day, or is of somebody without an address for as long; told so then."""
         known = any(one.recipient == row.account for one in self._addresses)
-        if self._clock.now() - row.made <= _TRIED_FOR or (known and not row.attempts):
+        if self._clock.now() - row.made <= TRIED_FOR or (known and not row.attempts):
             return False
         error = row.error or "there was no address to tell it at"
         self._archive.catalogue.notices.mark([row.id], NoticeState.FAILED, None, error)
@@ -194,40 +192,32 @@ class Crier:
         if others and is_due({row.event for row in others}, told, self._clock.now(), self._interval):
             batches.insert(0, others)
         for batch in batches:
-            is_report = batch[0].event == Topic.NIGHT_REPORT
-            message = (
-                self._report(date.fromisoformat(batch[0].body))
-                if is_report
-                else message_of(batch, self._archive.site.name)
-            )
-            error = self._send(address, message)
-            state = NoticeState.WAITING if error else NoticeState.TOLD
-            now = None if error else self._clock.now()
-            notices.mark([row.id for row in batch], state, now, error or "")
+            error = self._attempts.send(address, partial(self._message, batch))
             if error:
+                notices.mark([row.id for row in batch], NoticeState.WAITING, None, error)
                 return
+            self._unmarked |= {row.id: self._clock.now() for row in batch}
+            self._mark()
 
-    def _send(self, address: Address, message: Message) -> str | None:
-        """Send it; return why that failed, said once a day, and leave the address alone for a while then."""
-        name, now = address.recipient, self._clock.now()
+    def _message(self, batch: Sequence[NoticeRow]) -> Message:
+        if batch[0].event != Topic.NIGHT_REPORT:
+            return message_of(batch, self._archive.site.name)
+        night = date.fromisoformat(batch[0].body)
         try:
-            self._sender.send(address.url, message, lambda: self._over)
-        except NotTold as error:
-            self._failures[name] = self._failures.get(name, 0) + 1
-            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (self._failures[name] - 1))
-            self._again_at_s[name] = self._clock.monotonic() + wait_s
-            if name not in self._complained or now - self._complained[name] >= _TRIED_FOR:
-                self._complained[name] = now
-                self._say(
-                    SOURCE, "alarm", f"{address} cannot be told: {error}; it is tried for a day", to=name
-                )
-            return str(error)
-        self._failures.pop(name, None)
-        self._complained.pop(name, None)
-        return None
+            return self._report(night)
+        except ClockError:
+            raise
+        except Exception as error:
+            # A night that cannot be told of is news as well, and no other message waits for it.
+            return Message(
+                f"{self._archive.site.name}: no report of the night of {night}", f"It failed: {error}"
+            )
 
-    def _may_try(self, address: Address) -> bool:
-        return self._clock.monotonic() >= self._again_at_s.get(address.recipient, 0.0)
+    def _mark(self) -> None:
+        """Mark as told what was; until the catalogue takes that, nothing else is told, and nothing twice."""
+        for number, when in list(self._unmarked.items()):
+            self._archive.catalogue.notices.mark([number], NoticeState.TOLD, when)
+            del self._unmarked[number]
 
     def _is_ours(self) -> bool:
         leases = self._archive.catalogue.leases

@@ -84,6 +84,7 @@ def test_no_secret_is_found_in_anything_that_a_night_writes_prints_or_sends(
         def body() -> None:
             journal = Journal(clock)
             journal.listen(journal_printer(as_json=True))
+            journal.say("roof", "alarm", "said before anybody listened")
             with open_farm(config, clock, journal) as farm:
                 journal.listen(jsonl_listener(config.storage.folder / "journal.jsonl"))
                 catalogue, now = farm.archive.catalogue, clock.now()
@@ -110,6 +111,7 @@ def test_no_secret_is_found_in_anything_that_a_night_writes_prints_or_sends(
 
     to_ada = [mail["Subject"] for mail in sink.mails if mail["To"] == "ada@example.org"]
     assert to_ada == ["Test Ridge: Your request 1 is ready", "Test Ridge: a test"]
+    assert any("said before anybody listened" in str(mail) for mail in sink.mails)
     (report,) = [mail for mail in sink.mails if "21 to 22 November 2026" in mail["Subject"]]
     text = report.get_body(("plain",))
     assert text is not None

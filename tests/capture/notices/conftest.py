@@ -12,7 +12,7 @@ import pytest
 
 from capture.clock import SimulatedClock
 from capture.config import Config, parse_config
-from capture.errors import NotTold
+from capture.errors import NotTold, StoreError
 from capture.journal import Entry, Journal
 from capture.notices.apprising import Message
 from capture.notices.crier import Crier
@@ -32,6 +32,7 @@ url_env = "TOWN_NIGHTLY"
 events = ["night_report"]
 """
 OPS, NIGHTLY = "json://ops:opspassword@ops.invalid/path", "json://nightly.invalid"
+UNREADABLE = date(2026, 11, 20)
 MAIL = "mailto://farm:mailpassword@mail.invalid?from=farm@mail.invalid&to=nobody@mail.invalid"
 
 
@@ -46,15 +47,18 @@ class Sent:
 
 @dataclass
 class PenAndPaper:
-    """A Sender. `away`: URLs that take nothing."""
+    """A Sender. `away`: URLs that take nothing; `broken`: whose way there has a fault of its own."""
 
     clock: SimulatedClock
     sent: list[Sent] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
     tried: int = 0
 
     def send(self, url: str, message: Message, over: Callable[[], bool]) -> None:
         self.tried += 1
+        if url in self.broken:
+            raise ZeroDivisionError
         if url in self.away:
             raise NotTold("nobody is there")
         self.sent.append(Sent(self.clock.now(), url, message))
@@ -101,6 +105,8 @@ class Town:
 
 
 def report(night: date) -> Message:
+    if night == UNREADABLE:
+        raise StoreError("the archive cannot be read")
     return Message(f"the night {night}", "<p>It went well.</p>", is_html=True)
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
-from capture.errors import StoreError
+from capture.clock import SystemClock
+from capture.errors import NotTold, StoreError
 from capture.journal import Journal
 from capture.members.accounts import create, disable
 from capture.members.roles import Role
+from capture.notices.apprising import Message
+from capture.notices.crier import Crier
 from capture.store.archive import Archive
 from capture.store.notices import NoticeState
-from tests.capture.notices.conftest import NIGHTLY, OPS, Town
+from tests.capture.notices.conftest import NIGHTLY, OPS, UNREADABLE, Town, report
 
 MINUTE, LOOK = timedelta(minutes=1), timedelta(minutes=5)
 
@@ -176,17 +182,71 @@ def test_alarms_are_told_while_the_catalogue_is_away_and_not_again_when_it_is_ba
     assert ["kept on disk" in one.message.body for one in town.sender.sent] == [True, False]
 
 
-def test_no_sender_s_fault_ends_the_crier(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    def story(_: Archive, journal: Journal) -> None:
+def test_a_fault_of_one_way_or_of_the_report_holds_up_nobody_else(town: Town) -> None:
+    town.sender.broken = {OPS}
+
+    def story(archive: Archive, journal: Journal) -> None:
+        for rig in ("T1", "T2"):
+            journal.say(rig, "night", "the night ends", ended="2026-11-21")
+            journal.say(rig, "night", "the night ends", ended=UNREADABLE.isoformat())
+        journal.say("T1", "alarm", "the camera is away")
+        create(archive.catalogue.accounts, "ada", Role.MEMBER, town.clock.now())
+        archive.catalogue.accounts.set_address("ada", "json://ada.invalid")
+        archive.catalogue.notices.add("ada", "request_ready", "It is ready", "3 frames", town.clock.now())
+        town.rest(minutes=20)
+        assert {one.url for one in town.sender.sent} == {NIGHTLY, "json://ada.invalid"}
+        town.sender.broken = set()
+        town.rest(hours=3)
+
+    town.live(story)
+    nights = ["the night 2026-11-21", "Test: no report of the night of 2026-11-20"]
+    assert [one.message.title for one in town.sender.to(NIGHTLY)] == nights
+    assert [one.message.title for one in town.sender.to(OPS)] == ["Test: T1: alarm", *nights]
+
+
+def test_what_was_told_is_not_told_again_while_the_catalogue_takes_no_word_of_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def story(archive: Archive, journal: Journal) -> None:
+        def full(*_: object) -> None:
+            raise StoreError("the disk is full")
+
         with monkeypatch.context() as patch:
-            patch.setattr(town.sender, "send", None)
+            patch.setattr(archive.catalogue.notices, "mark", full)
             journal.say("T1", "alarm", "the camera is away")
-            town.rest(minutes=5)
-        town.rest(minutes=5)
+            town.rest(hours=2)
+        town.rest(hours=1)
+        assert archive.catalogue.notices.waiting() == []
 
     town.live(story)
     assert len(town.sender.sent) == 1
-    assert len([one for one in town.entries if one.kind == "trouble"]) == 1
+
+
+def test_who_says_something_never_waits_for_one_that_hangs_and_neither_does_the_end(town: Town) -> None:
+    class Deaf:
+        began = threading.Event()
+
+        def send(self, url: str, message: Message, over: Callable[[], bool]) -> None:
+            self.began.set()
+            while not over():
+                threading.Event().wait(0.01)
+            raise NotTold("it hangs")
+
+    assert town.config.notify is not None
+    with closing(Archive.of(town.config, clock := SystemClock())) as archive:
+        journal, deaf = Journal(clock), Deaf()
+        crier = Crier(town.config, town.config.notify, archive, journal.say, deaf, report)
+        journal.listen(crier.hear)
+        worker = clock.spawn(crier.run, "crier")
+        journal.say("T1", "alarm", "the camera is away")
+        assert deaf.began.wait(60)
+        for number in range(1000):
+            journal.say("T1", "alarm", f"the camera is away, {number}")
+        assert not worker.done.is_set()
+        crier.end()
+        worker.join()
+        # What it had no time for is kept for the next start.
+        assert len(archive.catalogue.notices.waiting()) == 1001
 
 
 def test_a_title_is_one_line_whatever_a_device_is_called(town: Town) -> None:
