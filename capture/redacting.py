@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from urllib.parse import unquote, unquote_plus
 
 HIDDEN = "***"
-# scheme://user:password@host, the password up to the last @ before the next slash or blank.
-_IN_ADDRESS = re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/'\"]*@")
+# scheme://user:password@host: a password may hold an @ of its own, so a host must follow.
+_IN_ADDRESS = re.compile(
+    r"(?<=://)([^\s/:@'\"]*):[^\s/'\"]*?@(?=[A-Za-z0-9.\[-][A-Za-z0-9.-]*([^A-Za-z0-9.@-]|$))"
+)
 _NAMED = re.compile(
     r"(?i)\b(password|passwd|pass|pwd|token|secret|api_?key|access_?key)(=|%3D)([^\s&;,'\"]+)",
 )
