@@ -11,7 +11,7 @@ import pytest
 
 from capture.clock import SystemClock
 from capture.errors import NotTold, StoreError
-from capture.journal import Journal
+from capture.journal import Entry, Journal
 from capture.members.accounts import create, disable
 from capture.members.roles import Role
 from capture.notices.apprising import Message
@@ -247,6 +247,41 @@ def test_who_says_something_never_waits_for_one_that_hangs_and_neither_does_the_
         worker.join()
         # What it had no time for is kept for the next start.
         assert len(archive.catalogue.notices.waiting()) == 1001
+
+
+def test_of_machines_that_share_a_database_one_tells_and_the_other_when_it_has_gone(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: town.clock.me().name)
+    storage = town.config.storage.model_copy(update={"database": "postgresql://db.invalid/cal"})
+    shared = town.config.model_copy(update={"storage": storage})
+
+    def body() -> None:
+        assert shared.notify is not None
+        with closing(Archive.of(town.config, town.clock)) as archive:
+            journal = Journal(town.clock)
+            criers = [
+                Crier(shared, shared.notify, archive, journal.say, town.sender, report) for _ in range(2)
+            ]
+            workers = [
+                town.clock.spawn(crier.run, name, rank)
+                for rank, (name, crier) in enumerate(zip(("north", "south"), criers, strict=True), start=90)
+            ]
+            criers[1].hear(Entry(town.clock.now(), "T1", "alarm", "of the south"))
+            town.rest(minutes=1)
+            assert town.sender.sent == []
+            town.rest(minutes=10)
+            assert len(town.sender.sent) == 1
+            criers[0].end()
+            workers[0].join()
+            town.rest(minutes=40)
+            criers[1].hear(Entry(town.clock.now(), "T1", "alarm", "of the south alone"))
+            town.rest(minutes=1)
+            assert len(town.sender.sent) == 2
+            criers[1].end()
+            workers[1].join()
+
+    town.clock.run(body)
 
 
 def test_a_title_is_one_line_whatever_a_device_is_called(town: Town) -> None:
