@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from capture.errors import BadInput
 from capture.store.database import Database
 from capture.store.member_tables import AccountTable, CredentialTable
+from capture.store.points_file import PointsFile
 
 
 class CredentialKind(StrEnum):
@@ -65,8 +66,10 @@ class CredentialRow:
 class Accounts:
     """Accounts in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, file: PointsFile) -> None:
+        """Accounts are in the file, too, after they are in the database, without what they sign in with."""
         self._database = database
+        self._file = file
 
     def add(self, name: str, role: str, password: str | None, made: datetime) -> AccountRow:
         """Record a new account; `password` is a hash. Raises BadInput when the name is taken."""
@@ -78,7 +81,9 @@ class Accounts:
             )
             session.add(row)
             session.flush()
-            return _view(row)
+            view = _view(row)
+        self._file.catch_up()
+        return view
 
     def get(self, name: str) -> AccountRow | None:
         """The account of that name."""
@@ -118,7 +123,9 @@ class Accounts:
                 if value is not None:
                     setattr(row, key, value)
             session.flush()
-            return _view(row)
+            view = _view(row)
+        self._file.catch_up()
+        return view
 
     def set_address(self, name: str, url: str | None, events: Iterable[str] = ()) -> None:
         """Tell a person there from now on; None: nowhere. Raises BadInput when there is no such account."""

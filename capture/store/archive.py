@@ -24,6 +24,7 @@ from capture.store.catalogue import Catalogue, NewFrame
 from capture.store.changes import CHANGES
 from capture.store.history import HISTORY
 from capture.store.original import Original, original_of
+from capture.store.points_file import POINTS
 from capture.store.quarantine_file import QuarantineFile
 from capture.store.rows import FrameRow, MasterRow, RunRow
 from capture.store.run_cards import night_of, request_of, run_cards, run_of
@@ -61,6 +62,7 @@ class Archive:
             ledger=folder / EVENTS,
             changes=folder / CHANGES,
             history=folder / HISTORY,
+            points=folder / POINTS,
         )
         self.catalogue.quarantine.keep_in(QuarantineFile(folder), lambda: bool(self._owed))
         self._naming = threading.Lock()
@@ -189,6 +191,13 @@ class Archive:
         told = self.catalogue.changes.restore()
         self.catalogue.told.restore_orders(told)
         self.catalogue.deletions.restore(told)
+        accounts, points = self.catalogue.points_file.restore()
+        if accounts or points:
+            text = (
+                f"{accounts} accounts and {points} lines of points are made again, as {POINTS} tells; the "
+                f"accounts want new passwords: nightcal users reset-password"
+            )
+            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", text))
         for pause in self.catalogue.pauses.restore(told):
             text = f"{pause}; the catalogue that knew it was lost"
             self.catalogue.add_entry(Entry(self.clock.now(), pause.rig, "alarm", text))

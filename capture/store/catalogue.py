@@ -31,6 +31,7 @@ from capture.store.notices import Notices
 from capture.store.outbox import Outbox
 from capture.store.pauses import Pauses
 from capture.store.points import Points
+from capture.store.points_file import PointsFile
 from capture.store.quarantine import Quarantine
 from capture.store.requests import Requests
 from capture.store.rows import (
@@ -95,16 +96,18 @@ class Catalogue:
         ledger: Path | None = None,
         changes: Path | None = None,
         history: Path | None = None,
+        points: Path | None = None,
     ) -> None:
         """Open, or make, the catalogue at a path or SQLAlchemy URL; wait so long for other programs.
 
         Events are kept in the file `ledger` too, the log of changes in `changes`, and what became of runs,
-        lights and deliveries in `history`, where they are named.
+        lights and deliveries in `history`, accounts and points in `points`, where they are named.
         """
         self._database = Database(place, busy_timeout_s)
         self.changes = Changes(self._database, None if changes is None else Ledger(changes))
         self.told = Told(self._database, self.changes, None if ledger is None else Ledger(ledger))
         self.history = History(self._database, None if history is None else Ledger(history))
+        self.points_file = PointsFile(self._database, None if points is None else Ledger(points))
         self.outbox = Outbox(self._database, self.history)
         self.deletions = Deletions(self._database, self.changes)
         self.withdrawals = Withdrawals(self._database, self.changes)
@@ -113,9 +116,9 @@ class Catalogue:
         self.pauses = Pauses(self._database, self.changes)
         self.candidates = Candidates(self._database)
         self.lights = Lights(self._database, self.history)
-        self.accounts = Accounts(self._database)
+        self.accounts = Accounts(self._database, self.points_file)
         self.requests = Requests(self._database)
-        self.points = Points(self._database)
+        self.points = Points(self._database, self.points_file)
         self.notices = Notices(self._database)
         self.browse = Browse(self._database, self.told)
 

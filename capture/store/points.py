@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from capture.errors import BadInput
 from capture.store.database import Database
 from capture.store.member_tables import AccountTable, PointTable, RequestTable
+from capture.store.points_file import PointsFile
 from capture.store.rows import FrameRow, frame_view
 from capture.store.schema import FrameTable
 
@@ -52,8 +53,10 @@ class Charge:
 class Points:
     """The ledger in the catalogue's database. Every method raises StoreError as the Catalogue's do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, file: PointsFile) -> None:
+        """Lines are in the file, too, after they are in the database."""
         self._database = database
+        self._file = file
 
     def add(
         self,
@@ -82,7 +85,8 @@ class Points:
                     request=request,
                 )
             )  # fmt: skip
-            return after
+        self._file.catch_up()
+        return after
 
     def balance_millipoints(self, account: str) -> int:
         """The sum of an account's lines."""
@@ -109,7 +113,10 @@ class Points:
         good no longer is given back. One transaction; doing it again adds nothing.
         """
         with self._database.write() as session:
-            return _charge(session, cost_of, now, who, request) + _give_back(session, now, who, request)
+            settled = _charge(session, cost_of, now, who, request) + _give_back(session, now, who, request)
+        if settled:
+            self._file.catch_up()
+        return settled
 
 
 def _charge(
