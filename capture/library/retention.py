@@ -48,9 +48,8 @@ def dispensable(
     kept = catalogue.deletions.paths() | catalogue.outbox.wanted_paths()
     found: list[Dispensable] = []
     for kind in _KINDS:
-        for frame in catalogue.frames(kind=kind):
-            old = now - frame.taken > timedelta(days=max_age_days[kind])
-            why = _why_not_needed(frame, masters, policy, now) if old or not frame.good else ""
+        for frame in _old_enough(archive, kind, policy, max_age_days[kind]):
+            why = _why_not_needed(frame, masters, policy, now)
             found += _there(archive, frame.rig, frame.path, frame.sha256, why)
     if policy.calibrated_days is not None:
         for light in catalogue.lights.all(LightState.CALIBRATED):
@@ -58,6 +57,18 @@ def dispensable(
             path, sha256 = light.calibrated or "", light.calibrated_sha256 or ""
             found += _there(archive, light.light.rig, path, sha256, why)
     return [one for one in found if one.path not in kept]
+
+
+def _old_enough(archive: Archive, kind: Kind, policy: RetentionConfig, max_age_days: float) -> list[FrameRow]:
+    """The frames of a kind that the policy may concern, oldest first: of a large archive a few."""
+    now, found = archive.clock.now(), []
+    if policy.superseded_days is not None:
+        before = now - timedelta(days=max_age_days)
+        found += archive.catalogue.deletions.candidates(kind, before, good=True)
+    if policy.rejected_days is not None:
+        before = now - timedelta(days=policy.rejected_days)
+        found += archive.catalogue.deletions.candidates(kind, before, good=False)
+    return sorted(found, key=lambda frame: (frame.taken, frame.id))
 
 
 def let_go(archive: Archive, files: Iterable[Dispensable], who: str) -> int:
@@ -132,7 +143,7 @@ def _why_not_needed(frame: FrameRow, masters: _Masters, policy: RetentionConfig,
     """Why a frame may go; empty when it may not."""
     if not frame.good:
         days = policy.rejected_days
-        if days is None or now - frame.taken < timedelta(days=days) or masters.is_in_use(frame.id):
+        if days is None or masters.is_in_use(frame.id):
             return ""
         return f"rejected, and older than {days:g} days"
     since, days = masters.superseded(frame.id), policy.superseded_days

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
+from capture.frame import Kind
 from capture.store.changes import Change, Changes, What
 from capture.store.database import Database
-from capture.store.schema import DeletionTable, FrameTable
+from capture.store.rows import FrameRow, frame_view
+from capture.store.schema import DeletionTable, FrameTable, MasterInputTable
 from capture.store.sets import count_again
 
 
@@ -71,6 +73,21 @@ class Deletions:
         """The paths of all of them."""
         with self._database.read() as session:
             return set(session.scalars(select(DeletionTable.path)))
+
+    def candidates(self, kind: Kind, before: datetime, *, good: bool) -> list[FrameRow]:
+        """Frames of a kind taken until then whose files were not deleted, the oldest first.
+
+        Of good ones those that went into a master: the others wait for theirs.
+        """
+        is_gone = exists().where(DeletionTable.path == FrameTable.path)
+        query = select(FrameTable).where(
+            FrameTable.kind == kind.value, FrameTable.good == good, FrameTable.taken <= before, ~is_gone
+        )
+        if good:
+            query = query.where(exists().where(MasterInputTable.frame == FrameTable.id))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(FrameTable.taken, FrameTable.id))
+            return [frame_view(row) for row in rows]
 
     def all(self) -> list[Deleted]:
         """All of them, in the order of their paths."""

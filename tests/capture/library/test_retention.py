@@ -16,10 +16,11 @@ from capture.journal import Journal
 from capture.library.masters import MAX_AGE_DAYS, build_masters
 from capture.library.rebuild import rebuild, verify
 from capture.library.retention import dispensable, let_go
-from capture.store.archive import CATALOGUE, Archive
+from capture.store.archive import Archive
 from capture.store.changes import What
 from capture.store.lights import LightState, NewLight
 from capture.store.outbox import Parcel
+from tests.capture.store.conftest import lose
 from tests.capture.store.frames import BIAS, NIGHT, SITE, START, make_frame
 
 EVERYTHING = RetentionConfig(superseded_days=5, rejected_days=5, calibrated_days=5)
@@ -36,6 +37,7 @@ class Library:
     """Six biases and a rejected one on day 0; six more, and the second master, on day 20."""
 
     root: Path
+    place: str
     clock: SimulatedClock = field(init=False)
     archive: Archive = field(init=False)
 
@@ -51,7 +53,7 @@ class Library:
         if hasattr(self, "archive"):
             self.archive.close()
         self.clock = SimulatedClock(START + timedelta(days=day, hours=1))
-        self.archive = Archive(self.root, SITE, self.clock)
+        self.archive = Archive(self.root, SITE, self.clock, self.place)
 
     def build(self) -> None:
         build_masters(self.archive, Journal(self.clock), max_age_days=AGES)
@@ -68,8 +70,8 @@ class Library:
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    library = Library(tmp_path / "archive")
+def library(tmp_path: Path, place: str) -> Iterator[Library]:
+    library = Library(tmp_path / "archive", place)
     yield library
     library.archive.close()
 
@@ -142,7 +144,7 @@ def test_what_went_is_remembered_and_missed_by_nobody(library: Library) -> None:
     assert board.good_frames == 6
     assert len(library.archive.catalogue.masters(valid=True)) == 2, "what was made of them stays good"
     library.archive.close()
-    (library.root / CATALOGUE).unlink()
+    lose(library.place)
     library.at(27)
     rebuild(library.archive, silent)
     assert library.archive.catalogue.deletions.paths() == {one.path for one in gone}

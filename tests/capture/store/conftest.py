@@ -1,4 +1,4 @@
-"""The store's tests run on both databases: a SQLite file, and a real PostgreSQL server."""
+"""Catalogues and archives at the places of tests/capture/conftest.py, and what befalls them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,6 @@ from capture.clock import SimulatedClock
 from capture.store.archive import Archive
 from capture.store.catalogue import Catalogue
 from tests.capture.store.frames import SITE, START
-from tests.capture.store.postgresql import LACKING, Server, programs
-
-ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    binaries = programs()
-    if binaries is None:
-        pytest.skip(LACKING)
-    server = Server(binaries)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", ON_POSTGRESQL])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a catalogue may be made: a path, or the URL of an empty database."""
-    if request.param == "sqlite":
-        return str(tmp_path / "c.sqlite")
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
 
 
 @pytest.fixture
@@ -59,3 +37,14 @@ def another_program(place: str) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+def lose(place: str) -> None:
+    """Lose the database, as a disk or a server does."""
+    if "://" in place:
+        with another_program(place) as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+    else:
+        for file in Path(place).parent.glob(f"{Path(place).name}*"):
+            file.unlink()

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from capture.clock import SimulatedClock
 from capture.library.rebuild import rebuild
-from capture.store.archive import CATALOGUE, Archive
+from capture.store.archive import Archive
 from capture.store.catalogue import Catalogue
 from capture.store.history import HISTORY
 from capture.store.lights import LightState, NewLight
 from capture.store.outbox import Parcel
+from tests.capture.store.conftest import lose
 from tests.capture.store.frames import DARK, FLAT, NIGHT, SITE, START, make_frame
 
 LATER = START + timedelta(hours=1)
@@ -24,9 +25,9 @@ def silent(*_: object) -> None:
     pass
 
 
-def after(folder: Path, work: Callable[[Archive], None]) -> list[object]:
+def after(folder: Path, place: str, work: Callable[[Archive], None]) -> list[object]:
     """All that the catalogue tells of runs, lights and deliveries after some work in the archive."""
-    with closing(Archive(folder, SITE, SimulatedClock(LATER))) as archive:
+    with closing(Archive(folder, SITE, SimulatedClock(LATER), place)) as archive:
         work(archive)
         return told(archive.catalogue)
 
@@ -76,26 +77,26 @@ def again(archive: Archive) -> None:
     rebuild(archive, silent)
 
 
-def test_a_lost_catalogue_knows_all_of_it_again(tmp_path: Path) -> None:
-    before = after(tmp_path, live)
-    (tmp_path / CATALOGUE).unlink()
-    assert after(tmp_path, again)[:-1] == before[:-1]
+def test_a_lost_catalogue_knows_all_of_it_again(tmp_path: Path, place: str) -> None:
+    before = after(tmp_path, place, live)
+    lose(place)
+    assert after(tmp_path, place, again)[:-1] == before[:-1]
 
 
-def test_a_catalogue_that_is_begun_anew_without_a_rebuild_knows_it_too(tmp_path: Path) -> None:
-    before = after(tmp_path, live)
-    (tmp_path / CATALOGUE).unlink()
-    assert after(tmp_path, adopting)[:-1] == before[:-1]
+def test_a_catalogue_that_is_begun_anew_without_a_rebuild_knows_it_too(tmp_path: Path, place: str) -> None:
+    before = after(tmp_path, place, live)
+    lose(place)
+    assert after(tmp_path, place, adopting)[:-1] == before[:-1]
 
 
-def test_lines_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
-    before = after(tmp_path, live)
-    (tmp_path / CATALOGUE).unlink()
+def test_lines_that_make_no_sense_are_left_out(tmp_path: Path, place: str) -> None:
+    before = after(tmp_path, place, live)
+    lose(place)
     with (tmp_path / HISTORY).open("a") as file:
         file.write('{"runs": {"rig": "T9"}}\n{"party": {}}\n{"lights": 3}\n{"runs": ')
-    assert after(tmp_path, again)[:-1] == before[:-1]
+    assert after(tmp_path, place, again)[:-1] == before[:-1]
 
 
-def test_what_the_catalogue_has_is_left_as_it_is(tmp_path: Path) -> None:
-    before = after(tmp_path, live)
-    assert after(tmp_path, again) == before
+def test_what_the_catalogue_has_is_left_as_it_is(tmp_path: Path, place: str) -> None:
+    before = after(tmp_path, place, live)
+    assert after(tmp_path, place, again) == before
