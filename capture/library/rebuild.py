@@ -52,7 +52,7 @@ def adopt_masters(archive: Archive, progress: Callable[[int, int], None] | None 
     """
     # The files are listed before the rows are: a master published meanwhile has its row by then.
     found = sorted((archive.root / paths.MASTERS).rglob("*.fits"))
-    known = {row.path for row in archive.catalogue.masters()}
+    known = archive.catalogue.master_paths()
     files = [
         file
         for file in found

@@ -71,7 +71,8 @@ class History:
 def bias_level_adu(catalogue: Catalogue, rig: str, spec: FrameSpec) -> float | None:
     """The median of the newest good bias of `spec`'s setup; None while the library holds none."""
     bias = FrameSpec(Kind.BIAS, **spec.setup._asdict())
-    rows = catalogue.frames(rig=rig, spec=bias, good=True, valid=True)
+    # An event makes all before it worthless: where the newest is, none is left.
+    rows = catalogue.frames(rig=rig, spec=bias, good=True, valid=True, newest=1)
     return rows[-1].statistics.median_adu if rows else None
 
 

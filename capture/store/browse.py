@@ -8,7 +8,6 @@ from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from capture.frame import Kind
 from capture.journal import Entry
@@ -89,14 +88,14 @@ class Browse:
         if before is not None:
             query = query.where(MasterTable.id < before)
         with self._database.read() as session:
-            return [_without_inputs(row) for row in session.scalars(query.limit(limit))]
+            return [master_view(row, ()) for row in session.scalars(query.limit(limit))]
 
     def master(self, number: int) -> MasterRow | None:
         """The master of that id, without its inputs; None when there is none."""
         query = select(MasterTable).options(lazyload(MasterTable.inputs)).where(MasterTable.id == number)
         with self._database.read() as session:
             row = session.scalars(query).one_or_none()
-            return None if row is None else _without_inputs(row)
+            return None if row is None else master_view(row, ())
 
     def inputs(self, master: int) -> list[Input]:
         """What a master was made of, in the order in which it was taken."""
@@ -130,9 +129,3 @@ class Browse:
             query = query.where(EntryTable.source == source)
         with self._database.read() as session:
             return [entry_view(row) for row in session.scalars(query)][::-1]
-
-
-def _without_inputs(row: MasterTable) -> MasterRow:
-    # Else the view would ask for them, of every master by itself.
-    set_committed_value(row, "inputs", [])
-    return master_view(row)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, lazyload
 
 from capture.errors import StoreError
 from capture.frame import Frame, FrameSpec, Kind
@@ -50,6 +51,7 @@ from capture.store.schema import (
     EntryTable,
     FrameTable,
     ImportTable,
+    MasterInputTable,
     MasterTable,
     RunTable,
     SetTable,
@@ -197,10 +199,12 @@ class Catalogue:
         since: datetime | None = None,
         spec: FrameSpec | None = None,
         valid: bool = False,
+        newest: int | None = None,
     ) -> list[FrameRow]:
         """Frames in the order in which they were taken.
 
-        `spec` asks for all of that spec's set; `valid` leaves out what an event made worthless.
+        `spec` asks for all of that spec's set; `valid` leaves out what an event made worthless; `newest` asks
+        for no more than so many, the last of them, and then for the valid among these.
         """
         query = select(FrameTable).order_by(FrameTable.taken, FrameTable.id)
         if rig is not None:
@@ -218,8 +222,12 @@ class Catalogue:
             if rig is not None:
                 of_spec = of_spec.where(SetTable.rig == rig)
             query = query.where(FrameTable.set.in_(of_spec))
+        if newest is not None:
+            query = query.order_by(None).order_by(FrameTable.taken.desc(), FrameTable.id.desc()).limit(newest)
         with self._database.read() as session:
             found = [frame_view(row) for row in session.scalars(query)]
+        if newest is not None:
+            found.reverse()
         if not valid:
             return found
         events = self.told.events(rig=rig)
@@ -344,11 +352,18 @@ class Catalogue:
         if valid:
             query = query.where(MasterTable.withdrawn.is_(None))
         with self._database.read() as session:
-            found = [master_view(row) for row in session.scalars(query)]
+            inputs = _inputs_of(session, query)
+            rows = session.scalars(query.options(lazyload(MasterTable.inputs)))
+            found = [master_view(row, tuple(inputs[row.id])) for row in rows]
         if not valid:
             return found
         events = self.told.events(rig=rig)
         return [row for row in found if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))]
+
+    def master_paths(self) -> set[str]:
+        """The files of all masters, withdrawn ones too, relative to the archive's folder."""
+        with self._database.read() as session:
+            return set(session.scalars(select(MasterTable.path)))
 
     def add_entry(self, *entries: Entry) -> None:
         """Keep entries of the journal; many at once cost one commit."""
@@ -368,6 +383,16 @@ class Catalogue:
             query = query.where(EntryTable.time < until)
         with self._database.read() as session:
             return [entry_view(row) for row in session.scalars(query)]
+
+
+def _inputs_of(session: Session, masters: Select[MasterTable]) -> dict[int, list[int]]:
+    """The ids of the frames of each of these masters, in order: plain numbers, of which there are many."""
+    which = masters.with_only_columns(MasterTable.id).order_by(None)
+    query = select(MasterInputTable.master, MasterInputTable.frame).where(MasterInputTable.master.in_(which))
+    found: dict[int, list[int]] = defaultdict(list)
+    for master, frame in session.execute(query.order_by(MasterInputTable.frame)):
+        found[master].append(frame)
+    return found
 
 
 def _not_before(taken: datetime, start: datetime | None) -> bool:

@@ -26,6 +26,9 @@ from capture.store.schema import (
     SpecColumns,
 )
 
+_SPEC = tuple(f.name for f in fields(FrameSpec))
+_STATISTICS = tuple(f.name for f in fields(Statistics))
+
 
 @dataclass(frozen=True)
 class RunRow:
@@ -163,8 +166,9 @@ def spec_values(spec: FrameSpec) -> dict[str, Any]:
 
 def spec_view(row: SpecColumns | Row[Any]) -> FrameSpec:
     """A spec from columns."""
-    values = {f.name: getattr(row, f.name) for f in fields(FrameSpec)}
-    return FrameSpec(**(values | {"kind": Kind(row.kind)}))
+    values = {name: getattr(row, name) for name in _SPEC}
+    values["kind"] = Kind(row.kind)
+    return FrameSpec(**values)
 
 
 def run_view(row: RunTable) -> RunRow:
@@ -246,7 +250,7 @@ def frame_view(row: FrameTable) -> FrameRow:
         shape=(row.height_px, row.width_px),
         spec=spec_view(row),
         facts=facts,
-        statistics=Statistics(**{f.name: getattr(row, f.name) for f in fields(Statistics)}),
+        statistics=Statistics(*(getattr(row, name) for name in _STATISTICS)),
         verdict=Verdict(tuple(row.reasons)),
         target_adu=row.target_adu,
         gates=dict(row.gates),
@@ -268,8 +272,8 @@ def master_values(new: NewMaster) -> dict[str, Any]:
     return values | spec_values(new.spec) | {"inputs": inputs}
 
 
-def master_view(row: MasterTable) -> MasterRow:
-    """A master's view."""
+def master_view(row: MasterTable, inputs: tuple[int, ...] | None = None) -> MasterRow:
+    """A master's view; `inputs`: its frames' ids in order, where they have been read already."""
     return MasterRow(
         id=row.id,
         rig=row.rig,
@@ -283,7 +287,7 @@ def master_view(row: MasterTable) -> MasterRow:
         newest_input=row.newest_input,
         oldest_input=row.oldest_input,
         figures=dict(row.figures),
-        inputs=tuple(part.frame for part in row.inputs),
+        inputs=tuple(part.frame for part in row.inputs) if inputs is None else inputs,
         withdrawn=withdrawn_view(row),
     )
 

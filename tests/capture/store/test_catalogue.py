@@ -60,6 +60,8 @@ def test_frames_are_found_by_what_they_are_in_the_order_taken(catalogue: Catalog
     assert catalogue.frames(rig="T2") == catalogue.frames(good=False) == [other]
     assert catalogue.frames(since=START + timedelta(minutes=2)) == [late]
     assert catalogue.frames(night=NIGHT, spec=replace(DARK, filter="L")) == [early, late]
+    assert catalogue.frames(rig="T1", newest=1) == [late]
+    assert catalogue.frames(spec=DARK, newest=2) == [early, late]
     assert catalogue.frames(spec=replace(DARK, exposure_s=60.0)) == []
     assert catalogue.frames(spec=replace(FLAT, exposure_s=9.9)) == [other]
 
@@ -98,6 +100,7 @@ def test_a_master_keeps_its_inputs(catalogue: Catalogue) -> None:
         spec=DARK, path="b", sha256="2" * 64, built=START + timedelta(days=1), inputs=inputs, **values
     )  # type: ignore[arg-type]
     assert catalogue.masters(rig="T1", spec=DARK) == [new, old]
+    assert catalogue.master_paths() == {"a", "b"}
     assert new.inputs == tuple(row.id for row in inputs)
     assert (new.count, new.oldest_input, new.newest_input) == (3, inputs[0].taken, inputs[2].taken)
     assert new.figures == {"median_adu": 1000.5}
