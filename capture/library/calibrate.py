@@ -30,6 +30,7 @@ from capture.store.fits_file import header_bytes, new_file
 
 # The bits of MASK; a pixel of 0 is good.
 HOT, UNLIT, SATURATED, NO_VALUE = 1, 2, 4, 8
+_FULL_WELL_MARGIN = 0.98
 # A flat's pixels below this part of its mean are dust, edges or defects: lights are divided by this instead.
 LEAST_FLAT = 0.2
 # A pixel of a dark so many deviations above its median is hot.
@@ -213,7 +214,11 @@ def _saturation_adu(light: Light, raw: PixelReader, masters: Sequence[PixelReade
     if light.saturation_adu is not None:
         return light.saturation_adu
     said = [float(cards["SATURATE"]) for cards in (one.cards for one in masters) if "SATURATE" in cards]
-    return min(said, default=65535.0 if raw.cards["BITPIX"] == "16" else np.inf)
+    if not said:
+        return 65535.0 if raw.cards["BITPIX"] == "16" else np.inf
+    least = min(said)
+    # A converter ends at one number; wells differ by percents, and what they hold has its noise.
+    return least if least >= 65535 else _FULL_WELL_MARGIN * least
 
 
 def _flat_mean_adu(chosen: Chosen, reader: PixelReader) -> float:
