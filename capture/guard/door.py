@@ -10,7 +10,6 @@ Each request is answered by `{"report"}` or `{"error"}`:
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -55,4 +54,4 @@ class Door(LocalDoor):
 def told(report: Report) -> dict[str, Any]:
     """The report as JSON can tell it; times in ISO."""
     opens_at = report.opens_at.isoformat() if report.opens_at else None
-    return asdict(report) | {"time": report.time.isoformat(), "opens_at": opens_at}
+    return vars(report) | {"time": report.time.isoformat(), "opens_at": opens_at}

@@ -12,8 +12,6 @@ from itertools import pairwise
 from math import isfinite, log
 from statistics import median, quantiles
 
-import numpy as np
-
 from capture.config import FlatsConfig
 from capture.frame import FrameSpec, Kind, Setup
 from capture.night.plan import NOTHING_KNOWN, SkyKnown
@@ -145,7 +143,7 @@ class _ClearSky:
         level_ln = self._levels_ln.get(spec.filter)
         if level_ln is None or spec.setup != self._setup:
             return None
-        return np.array([level_ln + float(shape(float(altitude))) for altitude in sun_altitude_deg])
+        return level_ln + shape(sun_altitude_deg)
 
 
 def _throughputs_ln(history: History) -> dict[str | None, float]:
