@@ -309,19 +309,18 @@ def _write_image(handle: int, pixels: Image, make_header: Callable[[int], bytes]
         for band in data:
             hashing = beside.submit(digest.update, band)
             _write_all(handle, band)
-            _write_back(handle, len(band))
+            begin_write_back(handle, os.lseek(handle, 0, os.SEEK_CUR) - len(band), len(band))
             hashing.result()
     os.fsync(handle)
     return digest.hexdigest()
 
 
-def _write_back(handle: int, length: int) -> None:
-    """Let the disk begin with the `length` bytes written last, so that fsync finds little left to do."""
+def begin_write_back(handle: int, place: int, length: int) -> None:
+    """Let the disk begin with the `length` bytes from `place` on, so that fsync finds little left to do."""
     if sys.platform == "linux":
         # Advice about what is still dirty starts its way to the disk, and throws nothing out.
         with contextlib.suppress(OSError):
-            end = os.lseek(handle, 0, os.SEEK_CUR)
-            os.posix_fadvise(handle, end - length, length, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(handle, place, length, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(handle: int, part: memoryview) -> None:
