@@ -1,4 +1,7 @@
-"""Accounts and what they sign in with. No password and no secret is kept: only what can check one."""
+"""Accounts and what they sign in with, of which only what can check it is kept; and where persons are told.
+
+The last is an address as it is, secrets and all: it must be used.
+"""
 
 from __future__ import annotations
 
