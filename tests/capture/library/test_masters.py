@@ -340,10 +340,8 @@ def test_a_master_that_somebody_took_back_is_not_made_again_of_the_same_frames(l
     assert len(library.build()) == 1
 
 
-def test_a_master_killed_before_its_row_gets_it_and_is_not_built_again(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    library.save(DARK, darks(6))
+def kill_the_maker(library: Library, monkeypatch: pytest.MonkeyPatch, *, maps: bool = False) -> None:
+    """Build a master, and die when its file is there: before its row, or with `maps` before its map."""
 
     class Killed(BaseException):
         pass
@@ -352,15 +350,40 @@ def test_a_master_killed_before_its_row_gets_it_and_is_not_built_again(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(library.archive.catalogue, "add_master", kill)
+        if maps:
+            patch.setattr("capture.library.masters.rejection_map_cards", kill)
+        else:
+            patch.setattr(library.archive.catalogue, "add_master", kill)
         with pytest.raises(Killed):
-            library.build()
+            library.build(rejection_maps=maps)
     assert library.archive.catalogue.masters() == []
-    assert library.build() == []
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_a_master_killed_before_its_row_gets_it_and_is_not_built_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch, maps: bool
+) -> None:
+    library.save(DARK, darks(6))
+    kill_the_maker(library, monkeypatch, maps=maps)
+    assert library.build(rejection_maps=maps) == []
     (row,) = library.archive.catalogue.masters()
     assert (row.count, len(row.inputs), row.method) == (6, 6, "clip")
     assert [file.name for file in library.archive.root.rglob("Master*")] == [Path(row.path).name]
     assert [entry.kind for entry in library.said] == ["adopted"]
+
+
+def test_a_master_killed_before_its_row_is_withdrawn_with_frames_set_aside_since_and_comes_back_with_them(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.save(DARK, darks(6))
+    kill_the_maker(library, monkeypatch)
+    catalogue, later = library.archive.catalogue, START + timedelta(hours=9)
+    aside = catalogue.quarantine.set_aside("T1", (Kind.DARK,), START, later, "ann", "a lamp")
+    (file,) = adopt_masters(library.archive)
+    assert catalogue.masters(valid=True) == []
+    back = catalogue.quarantine.release(aside, later, "ann", "it was off")
+    assert [library.archive.root / path for path in back.masters] == [file]
+    assert library.build() == [], "it is the master of these frames"
 
 
 def test_a_rejection_map_beside_the_master_counts_what_was_left_out_and_is_no_master(
