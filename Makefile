@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 # Somebody else's Alpaca server, and ccdproc, to test against; they want packages of their own.
 FOREIGN := .venv-foreign
 FOREIGN_READY := $(FOREIGN)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
-.PHONY: install demo test check coverage clean
+.PHONY: install demo test check coverage docs clean
 
 install: $(READY)
 
@@ -22,6 +23,10 @@ $(FOREIGN_READY): constraints-foreign.txt
 	$(PYTHON) -m venv $(FOREIGN)
 	$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-foreign.txt
 	@touch $(FOREIGN_READY)
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_READY)
 
 # A whole simulated night; ARGS="--short" for a smaller one, ARGS="--help" for the rest.
 demo: $(READY)
@@ -40,5 +45,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# docs/_build/index.html; a link that leads nowhere, or a page that no index names, is an error.
+docs: $(DOCS_READY)
+	$(BIN)/sphinx-build -W --keep-going --quiet --fresh-env --write-all docs docs/_build
+
 clean:
-	rm -rf $(VENV) $(FOREIGN) demo
+	rm -rf $(VENV) $(FOREIGN) demo docs/_build

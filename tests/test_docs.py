@@ -6,14 +6,39 @@ import re
 from datetime import UTC, datetime, timedelta
 from math import exp
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from typer import Context
+from typer.main import get_command
 
+from capture.cli.app import app
 from capture.config import Config, parse_config
+from capture.library.provenance import FIGURES
 from capture.site import Window
+from capture.store.gates import GATES
+from tests.documents import PAGES, ROOT, blocks, command_lines, commands_named, documented_keywords, stem
 
-ROOT = Path(__file__).parents[1]
+# What a fragment of a config in the documents is a part of.
+AROUND = {
+    "site": """[site]
+name = "Ridge"
+latitude_deg = 32.9
+longitude_deg = -105.5
+elevation_m = 2225
+time_zone = "America/Denver"
+""",
+    "storage": '[storage]\nfolder = "data"\n',
+    "rig": '[[rig]]\nname = "T1"\ncamera = "192.168.1.20:11111/0"\n',
+}
+ROOF = """[roof]
+dome = "192.168.1.20:11111/0"
+mode = "operate"
+if_park_fails = "stay_open"
+safety_monitors = ["192.168.1.20:11111/0"]
+"""
+COMMAND: Any = get_command(app)
 
 
 def keys_of(model: type[BaseModel]) -> set[str]:
@@ -36,11 +61,53 @@ def test_the_readmes_config_is_valid(tmp_path: Path) -> None:
     assert parse_config(toml, tmp_path / "nightcal.toml").rig_named("T1").flats.count == 10
 
 
-@pytest.mark.parametrize(
-    "document", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_config_in_the_documents_is_valid(page: Path, tmp_path: Path) -> None:
+    for toml in blocks(page, "toml"):
+        around = [
+            text for name, text in AROUND.items() if not re.search(rf"^\[+{name}\]", toml, re.MULTILINE)
+        ]
+        around += [ROOF] if "[guard]" in toml and "[roof]" not in toml else []
+        parse_config("\n".join([*around, toml]), tmp_path / "nightcal.toml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_in_the_documents_exists(page: Path) -> None:
+    for words in command_lines(page):
+        command, path, rest = resolved(words)
+        command.make_parser(Context(command, info_name=path)).parse_args(rest)
+    for words in commands_named(page):
+        command, path, rest = resolved(words)
+        known = {"--help", *(name for parameter in command.params for name in parameter.opts)}
+        known |= {name for parameter in command.params for name in parameter.secondary_opts}
+        unknown = {word for word in rest if word.startswith("--")} - known
+        assert not unknown, f"nightcal {path} has no {unknown}"
+
+
+def resolved(words: list[str]) -> tuple[Any, str, list[str]]:
+    """The command that is named by the first of the words, its name, and the other words."""
+    command, rest, path = COMMAND, list(words), ""
+    while rest and not rest[0].startswith("-") and hasattr(command, "commands"):
+        if rest[0] not in command.commands and command.params and command.invoke_without_command:
+            break
+        assert rest[0] in command.commands, f"there is no nightcal {path} {rest[0]}"
+        path, command = f"{path} {rest[0]}".strip(), command.commands[rest.pop(0)]
+    return command, path, rest
+
+
+def test_every_fits_keyword_that_may_be_written_is_documented_and_no_other() -> None:
+    documented = set(documented_keywords())
+    written = {keyword for keyword, _ in [*FIGURES.values(), *GATES.values()]}
+    assert written - documented == set()
+    source = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("capture/**/*.py"))
+    prefixes = {f"{kind}{what}" for kind in ("BIAS", "DARK", "FLAT") for what in ("FILE", "SHA")}
+    prefixes |= {stem(keyword) for keyword in ("IN0001", "SH0001", "REASON1")}
+    assert {k for k in documented - prefixes if f'"{k}"' not in source} <= {"SATURATE", "HISTORY"}
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda p: p.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
 
 

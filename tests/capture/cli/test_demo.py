@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 import capture.cli.demo
 from capture.clock import SimulatedClock
 from simulators import MasterCheck, Observatory, check_master, demo_settings
 from tests.capture.cli.command import Nightcal
+from tests.documents import ROOT, command_lines, documented_keywords, stem
 
 
 def test_a_short_demo_takes_a_whole_night_and_every_master_agrees_with_the_truth(
@@ -22,6 +24,36 @@ def test_a_short_demo_takes_a_whole_night_and_every_master_agrees_with_the_truth
     assert "DIFFERS" not in ended.out
     assert "<html" in (tmp_path / "night" / "report.html").read_text()
     assert len(list((tmp_path / "night" / "masters").rglob("*.fits"))) == 18
+    its_headers_are_as_documented(tmp_path / "night")
+    asked = [words for words in command_lines(ROOT / "docs" / "tutorial" / "demo.md") if "--config" in words]
+    assert len(asked) == 4
+    for words in asked:
+        told = nightcal(*(word.replace("demo/", "night/") for word in words))
+        # By today's date the sets of that night may be stale.
+        assert (told.status in (0, 1), told.err) == (True, ""), words
+        assert "T1" in told.out or "verify" in words
+
+
+def its_headers_are_as_documented(night: Path) -> None:
+    """Every keyword of a raw frame, a master and a calibrated light is in docs/reference/fits-headers.md."""
+    documented = documented_keywords()
+    structure = {"SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "BZERO", "BSCALE", "CHECKSUM", "DATASUM"}
+    structure |= {"XTENSION", "PCOUNT", "GCOUNT", "EXTNAME"}
+    lights = {
+        keyword for file in (night / "lights").rglob("zenith_?.fits") for keyword in fits.getheader(file)
+    }
+    for place, files, others in (
+        ("R", (night / "raw").rglob("*.fits"), set[str]()),
+        ("M", (night / "masters").rglob("*.fits"), set[str]()),
+        ("C", (night / "lights").rglob("*_cal.fits"), lights - {"SATURATE"}),
+    ):
+        written: set[str] = set()
+        for file in files:
+            with fits.open(file) as hdus:
+                written |= {stem(keyword) for hdu in hdus for keyword in hdu.header}
+        assert len(written) > 20
+        missing = {k for k in written - structure - others if place not in documented.get(k, "")}
+        assert missing == set(), place
 
 
 def test_a_demo_in_three_processes_is_the_same_night(nightcal: Nightcal, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case
@@ -15,6 +16,7 @@ from capture.members.accounts import issue_token
 from capture.members.roles import Role, Scope
 from tests.capture.web.conftest import Served
 from tests.capture.web.test_access import TABLE
+from tests.documents import PAGES, ROOT, blocks, curls
 
 EXAMPLES = 6
 
@@ -65,3 +67,34 @@ def test_the_snippet_of_the_document_asks_for_what_the_library_lacks(served: Ser
     exec(snippet.replace("http://127.0.0.1:8080", served.address), around)
     made = around["ask_for_darks"](issue_token(accounts, "other", "docs", [Scope.ASK], now).secret)
     assert (made["who"], made["state"], made["spec"]["exposure_s"]) == ("other", "queued", 300.0)
+
+
+def test_the_reference_s_snippet_fetches_the_newest_darks_whole(served: Served) -> None:
+    (snippet,) = blocks(ROOT / "docs" / "reference" / "api.md", "python")
+    around: dict[str, Any] = {}
+    exec(snippet.replace("http://127.0.0.1:8080", served.address), around)
+    newest = around["newest_darks"]()
+    assert newest
+    assert all(around["fetch"](master).startswith(b"SIMPLE") for master in newest.values())
+
+
+def test_the_curl_examples_of_the_documents_ask_what_can_be_asked(served: Served) -> None:
+    accounts, now = served.desk.archive.catalogue.accounts, served.desk.clock.now()
+    token = issue_token(accounts, "operator", "docs", list(Scope), now).secret
+    known = [
+        re.sub(r"{\w+}", r"[^/]+", path)
+        for path in served.visitor().get("/api/v1/openapi.json").json()["paths"]
+    ]
+    examples = [words for page in PAGES for words in curls(page)]
+    assert len(examples) >= 7
+    for words in examples:
+        (address,) = (word for word in words if word.startswith("http://127.0.0.1:8080"))
+        path = address.removeprefix("http://127.0.0.1:8080")
+        assert any(re.fullmatch(one, path.partition("?")[0]) for one in known), path
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        answer = requests.request(
+            "POST" if body else "GET", served.address + path, data=body, headers=headers, timeout=30
+        )
+        # There may be no such master here, and no service that shows a dry run.
+        assert answer.status_code in (200, 404, 503), (path, answer.text)
