@@ -88,8 +88,6 @@ def resolved(words: list[str]) -> tuple[Any, str, list[str]]:
     """The command that is named by the first of the words, its name, and the other words."""
     command, rest, path = COMMAND, list(words), ""
     while rest and not rest[0].startswith("-") and hasattr(command, "commands"):
-        if rest[0] not in command.commands and command.params and command.invoke_without_command:
-            break
         assert rest[0] in command.commands, f"there is no nightcal {path} {rest[0]}"
         path, command = f"{path} {rest[0]}".strip(), command.commands[rest.pop(0)]
     return command, path, rest
