@@ -46,7 +46,10 @@ def quarantine(
         archive.close()
     if as_json:
         show_json([
-            {"path": frame.path, "rig": frame.rig, "time": one.when.isoformat(), "who": one.who, "why": one.why}
+            {
+                "path": frame.path, "rig": frame.rig, "time": one.when.isoformat(),
+                "who": one.who, "why": one.why,
+            }
             for one, frame in found
         ])  # fmt: skip
     elif not found:
