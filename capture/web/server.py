@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import uvicorn
+from anyio import to_thread
 
 from capture.clock import Pace, SystemClock
 from capture.config import Config, WebConfig
@@ -20,6 +22,8 @@ from capture.web.desk import Desk
 # Streams of the log end with the server, not the server with them.
 _GRACE_S = 2
 _STARTS_WITHIN_S = 20.0
+# SQLite gives the interpreter away for every row: of many threads that want it each waits long for each row.
+_AT_ONCE = 4
 
 
 class _Server(uvicorn.Server):
@@ -27,6 +31,11 @@ class _Server(uvicorn.Server):
 
     def install_signal_handlers(self) -> None:
         """Leave them to the program."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer few requests at once."""
+        to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
+        await super().startup(sockets)
 
 
 @contextmanager
@@ -51,6 +60,8 @@ def page_served(desk: Desk, journal: Journal) -> Iterator[str]:
     thread.start()
     address = f"{'https' if web.certificate else 'http'}://{_shown(web.host)}:{port}"
     _await_start(server, thread)
+    # Else each full collection looks through all that was imported, while nobody is answered.
+    gc.freeze()
     journal.say("nightcal", "web", f"the page is at {address}")
     if not web.on_loopback and web.certificate is None:
         journal.say(
@@ -85,7 +96,11 @@ def page_beside(
 def _listener(web: WebConfig) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-        return socket.create_server((web.host, web.port), family=family, backlog=256)
+        listener = socket.create_server((web.host, web.port), family=family, backlog=256)
+        # Its connections have it from here: asyncio asks for it only where the protocol's number is given, and
+        # without it each short answer waits 40 ms for the acknowledgement of its own head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise BadInput(
             f"[web] cannot listen on {web.host} port {web.port}: {error.strerror or error}; "
