@@ -97,8 +97,8 @@ def _listener(web: WebConfig) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
         listener = socket.create_server((web.host, web.port), family=family, backlog=256)
-        # Its connections have it from here: asyncio asks for it only where the protocol's number is given, and
-        # without it each short answer waits 40 ms for the acknowledgement of its own head.
+        # Its connections have it from here: asyncio asks for it only where the protocol's number is given.
+        # Without it each short answer waits 40 ms for the acknowledgement of its own head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
