@@ -37,7 +37,7 @@ def board_of(settings: Config, archive: Archive) -> list[Coverage]:
                     attempts.setdefault(
                         (rig.name, want.spec.set_key()), Attempt(coming.plan.night, block.key)
                     )
-    return coverage(catalogue.board(), needs, catalogue.masters(valid=True), attempts, now)
+    return coverage(catalogue.board(), needs, catalogue.newest_masters(), attempts, now)
 
 
 def tell_stale(settings: Config, archive: Archive, journal: Journal) -> list[Coverage]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 
@@ -359,6 +359,27 @@ class Catalogue:
             return found
         events = self.told.events(rig=rig)
         return [row for row in found if _not_before(row.oldest_input, valid_from(events, row.rig, row.spec))]
+
+    def newest_masters(self) -> list[MasterRow]:
+        """Of every rig and spec the valid master that was built last, without its inputs."""
+        alike = (MasterTable.rig, *(getattr(MasterTable, field.name) for field in fields(FrameSpec)))
+        order = (MasterTable.built.desc(), MasterTable.id.desc())
+        place = func.row_number().over(partition_by=alike, order_by=order).label("place")
+        ranked = select(MasterTable.id, place).where(MasterTable.withdrawn.is_(None)).subquery()
+        first = select(ranked.c.id).where(ranked.c.place == 1)
+        query = select(MasterTable).options(lazyload(MasterTable.inputs)).where(MasterTable.id.in_(first))
+        with self._database.read() as session:
+            newest = [master_view(row, ()) for row in session.scalars(query)]
+        events, found = self.told.events(), []
+        for row in newest:
+            start = valid_from(events, row.rig, row.spec)
+            if not _not_before(row.oldest_input, start):
+                # An older one may have newer frames: rare enough to be looked for alone.
+                older = self.masters(rig=row.rig, spec=row.spec, valid=True)
+                found += [one for one in older if one.spec == row.spec][:1]
+            else:
+                found.append(row)
+        return found
 
     def master_paths(self) -> set[str]:
         """The files of all masters, withdrawn ones too, relative to the archive's folder."""

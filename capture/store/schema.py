@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0009"
+REVISION = "0010"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -128,6 +128,7 @@ class FrameTable(SpecColumns, Base):
         Index("frames_of_a_set", "set", "good", "taken"),
         Index("frames_of_a_kind", "rig", "kind", "good", "taken"),
         Index("frames_of_a_rig", "rig", "taken"),
+        Index("frames_of_a_rig_as_written", "rig", "id"),
         Index("frames_of_a_night", "night", "rig"),
         Index("frames_of_a_run", "run"),
         Index("frames_of_a_request", "request"),

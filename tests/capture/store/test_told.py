@@ -85,6 +85,28 @@ def test_a_master_with_a_frame_from_before_the_event_is_valid_no_more(catalogue:
     assert len(catalogue.masters(rig="T1")) == 2
 
 
+def test_of_every_set_the_valid_master_that_was_built_last_is_found_alone(catalogue: Catalogue) -> None:
+    def add_master(rig: str, spec: FrameSpec, path: str, minutes: float, built_h: float) -> None:
+        add(catalogue, spec, minutes, rig)
+        (frame,) = (row for row in catalogue.frames() if row.path == f"{rig}{spec}{minutes}")
+        catalogue.add_master(
+            rig=rig, spec=spec, path=path, sha256="1" * 64, method="clip",
+            built=NOW + timedelta(hours=built_h), inputs=[frame], figures={},
+        )  # fmt: skip
+
+    add_master("T1", OIII, "oiii 1", 1, 0)
+    add_master("T1", OIII, "oiii 2", 2, 1)
+    add_master("T2", HA, "another's", 3, 2)
+    add_master("T1", DARK, "dark", 4, 3)
+    add_master("T1", DARK, "taken back", 5, 4)
+    catalogue.withdrawals.withdraw(catalogue.masters()[0].id, NOW, "ann", "banding")
+    # The last one built has the older frame, from before the filter was cleaned.
+    add_master("T1", HA, "clean", 10, 5)
+    add_master("T1", HA, "dusty", 0, 6)
+    tell(catalogue, EventKind.FILTER_CLEANED, START + timedelta(minutes=5), "Ha")
+    assert {row.path for row in catalogue.newest_masters()} == {"oiii 2", "another's", "dark", "clean"}
+
+
 def test_what_is_held_is_told_from_the_newest_on_and_no_more_than_is_needed(catalogue: Catalogue) -> None:
     for minutes in (0, 10, 20):
         add(catalogue, HA, minutes)
