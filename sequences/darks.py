@@ -19,9 +19,10 @@ def darks(rig: Rig, job: Job) -> Generator[Frame, None, str]:
 
     What is wanted at another set point than the rig's is left, with an alarm, where that cannot be reached.
 
-    Raises Preempted when the roof opens, or is about to; LightLeak; Stopped; NotCold; DeviceError.
+    Raises Preempted when the roof opens, or is about to, unless any roof will do; LightLeak; Stopped;
+    NotCold; DeviceError.
     """
-    with rig.until(job.window.end), rig.ready_for_dark():
+    with rig.until(job.window.end), rig.ready_for_dark(any_roof=job.any_roof):
         for set_c, wants in groupby(job.wants, key=lambda want: want.spec.set_temperature_c):
             if _reached(rig, set_c):
                 ended = yield from _at_one_temperature(rig, job, set_c, tuple(wants))
@@ -50,7 +51,7 @@ def _at_one_temperature(
         for _ in range(want.count):
             # A frame counts on the probe after it, which needs its time too.
             needs_s = want.spec.exposure_s + rig.readout_s + _MARGIN_S + watch.takes_s
-            if needs_s > rig.roof_leaves_s():
+            if needs_s > rig.roof_leaves_s() and not job.any_roof:
                 yield from watch.probe_after()
                 raise Preempted(f"{rig.name}: the roof opens too soon for {want.spec}")
             if needs_s > (job.window.end - rig.clock.now()).total_seconds():

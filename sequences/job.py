@@ -29,7 +29,8 @@ class Job:
     `bias_levels_adu`: the library's, by setup, of those that it holds a bias of. `history`: what the flats of
     earlier twilights showed, of these setups and since the last event that concerns them, in order. `shapes`:
     how the light falls across each filter's last master. `dark_model`: the dark current by those of darks.
-    `request`: the number of the request that it is for.
+    `request`: the number of the request that it is for. `any_roof`: darks of a light-tight camera that are
+    worth the points that they cost under an open roof.
     """
 
     sequence: str
@@ -42,6 +43,7 @@ class Job:
     shapes: Mapping[str, FlatShape] = field(default_factory=dict)
     dark_model: DarkModel | None = None
     request: int | None = None
+    any_roof: bool = False
 
 
 # Yields frames, the rejected ones too; returns, in words, why it came to its end.

@@ -131,6 +131,8 @@ class DarksConfig(Section):
     """`[rig.darks]`. `probe_s`: the exposure of the probes that look for stray light; 0 for none.
 
     `lights_days`: beside `exposures_s`, darks of what the lights of so many days had; 0 for none.
+    `light_tight`: no light reaches the sensor under an open roof either, so that what members or operators
+    ask for is taken there, too; the library's own waits for a shut roof.
     """
 
     exposures_s: tuple[PositiveSeconds, ...] = STANDARD_DARKS_S
@@ -139,6 +141,7 @@ class DarksConfig(Section):
     lights_days: Annotated[float, Field(ge=0, le=365)] = 30.0
     probe_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     by_day: bool = False
+    light_tight: bool = False
 
     @model_validator(mode="after")
     def _looked_after_by_day(self) -> DarksConfig:

@@ -8,13 +8,16 @@ _SATURATED_FRACTION = 0.05
 _OFF_TEMPERATURE_C = 0.5
 
 
-def judge_dark(frame: Frame) -> Frame:
-    """The verdict on a bias or a dark; flats were judged by their sequence, which needs it."""
+def judge_dark(frame: Frame, *, light_tight: bool = False) -> Frame:
+    """The verdict on a bias or a dark; flats were judged by their sequence, which needs it.
+
+    `light_tight`: whether the roof does not matter, as no light reaches the sensor when its shutter is shut.
+    """
     spec, facts = frame.spec, frame.facts
     if spec.kind not in (Kind.BIAS, Kind.DARK):
         return frame
     reasons = []
-    if facts.roof_shut is False:
+    if facts.roof_shut is False and not light_tight:
         reasons.append("the roof was not shut throughout")
     reasons += saturated(frame.statistics)
     reasons += off_temperature(spec, facts)

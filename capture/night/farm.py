@@ -180,7 +180,8 @@ def open_farm(
         else:
             mounts = {rig.name: rig.telescope for rig in under_the_roof if rig.telescope}
             guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
-        writer = Writer(archive, clock, journal)
+        light_tight = {rig.name for rig in config.rig if rig.darks.light_tight}
+        writer = Writer(archive, clock, journal, light_tight)
         journal.listen(writer.note)
         writer.start()
         stack.callback(writer.close)

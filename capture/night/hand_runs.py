@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from capture.config import Config, RigConfig, RoofConfig
@@ -100,7 +100,8 @@ def job_of(run: HandRun, runner: Runner) -> Job:
         usual = config.bias.count if kind is Kind.BIAS else config.darks.count
         exposures_s = (0.0,) if kind is Kind.BIAS else run.exposures_s or config.darks.exposures_s
         wants = tuple(Want(rig.spec(kind, s), run.count or usual) for s in exposures_s)
-        return runner.dark_job(run.sequence, unattended, wants, night)
+        job = runner.dark_job(run.sequence, unattended, wants, night)
+        return replace(job, any_roof=config.darks.light_tight)
     if run.filters:
         config = config.model_copy(update={"flats": config.flats.model_copy(update={"filters": run.filters})})
     panel = config.panel if run.sequence == "panel_flats" and not run.filters else None
@@ -119,7 +120,7 @@ def carry_out(job: Job, runner: Runner, guard: GuardClient, config: Config) -> O
     """Wait for what the job needs, the twilight or a shut roof, and run it. Raises as Runner.run."""
     if job.sequence == "sky_flats":
         _await_window(runner.rig, job.window)
-    else:
+    elif not job.any_roof:
         _await_shut_roof(runner.rig, guard, config.roof)
     return runner.run(job)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from capture.config import Config
 from capture.errors import BadInput, DeviceRefused
@@ -119,10 +119,13 @@ class RequestTurns:
     def _spent_s(self, night: date, now: datetime) -> float:
         """How long runs for requests have taken tonight, probes and cooling included."""
         catalogue, name = self._archive.catalogue, self._rig.name
-        for_requests = {row.run for row in catalogue.frames(rig=name, night=night) if row.request is not None}
-        runs = [run for run in catalogue.runs(rig=name, night=night) if run.id in for_requests]
-        # A run that was killed has no end; the next one began no earlier.
-        return sum(((run.ended or run.started) - run.started).total_seconds() for run in runs)
+        # A run that was killed has no end but that of its last frame.
+        last: dict[int | None, datetime] = {}
+        for row in catalogue.frames(rig=name, night=night):
+            if row.request is not None:
+                last[row.run] = row.taken + timedelta(seconds=row.facts.exposure_s)
+        runs = [run for run in catalogue.runs(rig=name, night=night) if run.id in last]
+        return sum(((run.ended or last[run.id]) - run.started).total_seconds() for run in runs)
 
 
 def still_wanted(archive: Archive, request: int | None) -> bool:

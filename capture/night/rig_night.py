@@ -250,7 +250,9 @@ class RigNight:
         self._journal.say(self._rig.name, "alarm", f"{block.key} gained no good frame; left for tonight")
 
     def _dark_enough_for(self, block: Block) -> bool:
-        """Whether the roof is shut and will be for at least the shortest exposure of the block."""
+        """Whether the roof is shut for at least the block's shortest exposure, or does not matter."""
+        if self._runner.takes_under_any_roof(block):
+            return True
         shortest_s = min(want.spec.exposure_s for want in block.wants)
         return self._guard.report().dark and self._rig.roof_leaves_s() > shortest_s + _LOOK_AGAIN_S
 

@@ -115,7 +115,11 @@ class Runner:
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
         job = self.job_of(block.sequence, block.window, block.wants, night)
-        return replace(job, request=block.request)
+        return replace(job, request=block.request, any_roof=self.takes_under_any_roof(block))
+
+    def takes_under_any_roof(self, block: Block) -> bool:
+        """Whether it is for a request, on a light-tight camera; the library's own waits for a shut roof."""
+        return block.request is not None and self.rig.config.darks.light_tight
 
     def job_of(self, sequence: str, window: Window, wants: tuple[Want, ...], night: date) -> Job:
         """Such a job on this rig, with what its sequence needs from the library."""

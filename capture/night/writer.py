@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,8 +29,12 @@ class _Item:
 class Writer:
     """A bounded queue and its worker. After a failed write every further `put` raises what failed."""
 
-    def __init__(self, archive: Archive, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, archive: Archive, clock: Clock, journal: Journal, light_tight: Set[str] = frozenset()
+    ) -> None:
+        """`light_tight`: the rigs whose darks count under an open roof, too."""
         self._archive = archive
+        self._light_tight = light_tight
         self._clock = clock
         self._journal = journal
         self._queue: Queue[_Item | Signal] = clock.queue(_CAPACITY)
@@ -120,7 +125,7 @@ class Writer:
         self._write_entries()
 
     def _write(self, item: _Item) -> None:
-        frame = judge_dark(item.frame)
+        frame = judge_dark(item.frame, light_tight=item.frame.facts.rig in self._light_tight)
         try:
             path = self._archive.save(frame, item.run, item.night, request=item.request).path
             self._catalogue_is_away(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 
 from capture.alpaca.devices import Camera, CoverCalibrator, Dome, Telescope
@@ -270,13 +270,13 @@ class Rig:
                 self._roof.release()
 
     @contextmanager
-    def ready_for_dark(self) -> Iterator[None]:
-        """The roof shut and staying so, the cover shut, no panel lit under this roof.
+    def ready_for_dark(self, *, any_roof: bool = False) -> Iterator[None]:
+        """The roof shut and staying so, unless `any_roof` will do; the cover shut, no panel lit beside.
 
         Waits for neighbours' panels; a checkpoint raises Preempted when the roof is not shut any more.
         """
         with (
-            self.patience.provided(self._roof.require_shut),
+            nullcontext() if any_roof else self.patience.provided(self._roof.require_shut),
             self._interlock.darkness(self.name, self.patience),
         ):
             self.patience.checkpoint()

@@ -8,15 +8,19 @@ from capture.clock import SimulatedClock
 from capture.config import parse_config
 from capture.members.accounts import create
 from capture.members.asking import Ask, send
+from capture.members.ledger import grant
 from capture.members.roles import Actor, Role
+from capture.night.farm import Farm
 from capture.store.archive import Archive
 from capture.store.fits_file import inspect
 from capture.store.outbox import DeliveryState
 from capture.store.requests import RequestState
 from simulators import Fault, Observatory
 from tests.nights.harness import AFTERNOON, CONFIG, SITE, live, settings
+from tests.nights.test_a_disturbed_night import DUSK
 from tests.nights.test_a_rig_that_fails import new_connections, only_darks
 
+ADMIN = Actor("root", Role.ADMIN)
 ADA, BEN = Actor("ada", Role.MEMBER), Actor("ben", Role.MEMBER)
 PLACE = """
 [[delivery]]
@@ -62,6 +66,54 @@ def test_a_members_darks_are_taken_in_turn_settled_and_delivered(tmp_path: Path)
         assert len(ours) == 26
         assert {one.state for one in ours} == {DeliveryState.WAITING}
         assert [one.event for one in catalogue.notices.of("ada")] == ["request_ready"]
+    finally:
+        archive.close()
+
+
+def test_under_an_open_roof_only_a_light_tight_camera_takes_what_members_ask_for_and_it_costs_points(
+    tmp_path: Path,
+) -> None:
+    clock = SimulatedClock(AFTERNOON)
+
+    def change(text: str) -> str:
+        text = text.replace('camera = "', 'points_per_hour = 60.0\ncamera = "')
+        return text.replace("darks = { ", "darks = { light_tight = true, ", 1)
+
+    config = parse_config(change(CONFIG.format(server="127.0.0.1:1")), tmp_path / "nightcal.toml")
+    archive = Archive.of(config, clock)
+    create(archive.catalogue.accounts, "ada", Role.MEMBER, clock.now())
+    grant(archive.catalogue, ADMIN, "ada", 5.0, "a gift", clock.now())
+    tight = send(config, archive, ADA, Ask("T1", "dark", 90.0, 4))
+    other = send(config, archive, ADA, Ask("T2", "dark", 90.0, 4))
+    archive.close()
+    seen: list[tuple[int, int]] = []
+
+    def observe(farm: Farm, _observatory: Observatory) -> None:
+        farm.clock.sleep_until(DUSK)
+        for _ in range(10):
+            farm.guard.hold("observers", 1200.0)
+            farm.clock.sleep(900.0)
+        rows = [farm.archive.catalogue.requests.get(one.id) for one in (tight, other)]
+        seen.extend((row.good, row.missing) for row in rows if row)
+        farm.guard.release("observers")
+
+    night = live(tmp_path, settings(), change=change, meanwhile=observe)
+
+    assert not night.result.failures
+    assert seen == [(4, 0), (0, 4)]
+    archive = Archive(config.storage.folder, SITE, clock)
+    try:
+        frames = archive.catalogue.requests.frames(tight.id)
+        assert all(frame.good and frame.facts.roof_open for frame in frames)
+        costs = {line.frame: line.millipoints for line in archive.catalogue.points.lines("ada") if line.frame}
+        # 90 s at 60 points an hour; there are points for three frames, and the fourth is waived in part.
+        assert [costs[frame.path] for frame in frames] == [-1500, -1500, -1500, -500]
+        free = archive.catalogue.requests.frames(other.id)
+        assert [(frame.facts.roof_shut, costs[frame.path]) for frame in free] == [(True, 0)] * 4
+        asked = {frame.id for frame in frames}
+        own = [one for one in night.frames if one.rig == "T1" and one.kind == "dark" and one.id not in asked]
+        assert own
+        assert all(one.facts.roof_shut for one in own if one.good)
     finally:
         archive.close()
 
