@@ -26,7 +26,10 @@ class _Kept:
 
 
 class Kept:
-    """Values kept for some seconds; one thread computes, the others wait for it."""
+    """Values kept for some seconds. One thread makes one anew; meanwhile the others get the one before.
+
+    Who waits for a value keeps others from being answered, as few requests are worked on at once.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -38,11 +41,16 @@ class Kept:
         """The value of `key`, made anew when it is older than `for_s`."""
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
+        before = self._values.get(key)
+        if not lock.acquire(blocking=before is None) and before is not None:
+            return cast(T, before.value)
+        try:
             kept = self._values.get(key)
             if kept is None or self._clock.monotonic() - kept.at > for_s:
                 kept = self._values[key] = _Kept(self._clock.monotonic(), make())
             return cast(T, kept.value)
+        finally:
+            lock.release()
 
     def forget(self) -> None:
         """Make everything anew when it is asked for next."""

@@ -53,8 +53,13 @@ class Link:
             caller.hang_up()
 
     def status(self) -> Told:
-        """What the service does, asked at most twice a second however many look."""
-        with self._lock:
+        """What the service does, asked at most twice a second however many look.
+
+        While one thread asks, the others get what was told before.
+        """
+        if not self._lock.acquire(blocking=self._asked_at == float("-inf")):
+            return self._told
+        try:
             if self._clock.monotonic() - self._asked_at < _STATUS_HOLDS_S:
                 return self._told
             try:
@@ -64,6 +69,8 @@ class Link:
                 self._told = Told(told.status, told.heard, told.since or told.heard or self._clock.now())
             self._asked_at = self._clock.monotonic()
             return self._told
+        finally:
+            self._lock.release()
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """The journal's entries from now on, until the service ends. Raises NoService."""
