@@ -75,7 +75,8 @@ def test_sets_that_age_out_come_back_in_the_plan_of_that_night(nightcal: Nightca
     ]
     again = [number for number, entry in enumerate(nights) if "flat L" in counts(entry)]
     assert again == [13]
-    assert counts(nights[1]) == {}
+    # What is left of tonight may be too short for all that is due: the rest comes in the next night.
+    assert counts(nights[2]) == {}
 
 
 def test_predictions_come_with_the_sets_that_were_learned_and_say_from_what(
