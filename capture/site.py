@@ -18,6 +18,7 @@ from capture.errors import NoWindow
 
 _STEP = timedelta(minutes=10)
 _EXACT = timedelta(milliseconds=100)
+_SECOND = timedelta(seconds=1)
 # Nights that are remembered: asked for at each poll, and each costs hundreds of the Sun's places.
 _REMEMBERED = 2048
 
@@ -77,8 +78,19 @@ class Site:
         return when.astimezone(self._zone)
 
     def sun_altitude_deg(self, when: datetime) -> float:
-        """The Sun's geometric altitude, unrefracted (astral; within 0.013 deg of astropy)."""
-        return float(astral.sun.elevation(self._observer, when.astimezone(UTC), with_refraction=False))
+        """The Sun's geometric altitude, unrefracted (astral; within 0.013 deg of astropy).
+
+        astral leaves out the fraction of a second, in which the Sun moves by up to 0.004 deg: it is added.
+        """
+        fraction = when.microsecond / 1e6
+        whole = when.astimezone(UTC) - timedelta(microseconds=when.microsecond)
+        altitude_deg = self._elevation_deg(whole)
+        if not fraction:
+            return altitude_deg
+        return altitude_deg + fraction * (self._elevation_deg(whole + _SECOND) - altitude_deg)
+
+    def _elevation_deg(self, whole_second: datetime) -> float:
+        return float(astral.sun.elevation(self._observer, whole_second, with_refraction=False))
 
     def sun_azimuth_deg(self, when: datetime) -> float:
         """The Sun's azimuth, from north through east."""

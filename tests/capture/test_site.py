@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import astropy.units as u
 import pytest
@@ -130,3 +131,12 @@ def test_a_night_that_was_asked_for_once_is_remembered(monkeypatch: pytest.Monke
     monkeypatch.setattr("astral.sun.elevation", never)
     same = Site("asked twice", 12.5, 30.25, 0.0, "UTC")
     assert same.twilight(night, Twilight.DUSK, 0.0, -10.0) == asked
+
+
+def test_the_sun_goes_down_evenly_within_a_second() -> None:
+    site = NEW_MEXICO
+    start = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+    tenths = [site.sun_altitude_deg(start + timedelta(seconds=tenth / 10)) for tenth in range(31)]
+    steps = [after - before for before, after in pairwise(tenths)]
+    assert steps == pytest.approx([steps[0]] * 30, rel=1e-3)
+    assert steps[0] != 0
