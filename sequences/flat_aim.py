@@ -58,9 +58,15 @@ def is_look_worth_it(model: SkyModel, settings: FlatSettings, pace: Pace, frame:
     return cost_s * hit_after > (cost_s + look_s) * hit
 
 
-def probe_exposure_s(model: SkyModel, settings: FlatSettings, filter_name: str, now_s: float) -> float:
-    """Return a look's exposure: short, but long enough to be measured and not below the shortest."""
+def probe_exposure_s(
+    model: SkyModel, settings: FlatSettings, filter_name: str, now_s: float, *, idle: bool = False
+) -> float:
+    """Return a look's exposure: short, but long enough to be measured and not below the shortest.
+
+    In `idle` time a look is as bright as a flat: it then tells as much as a flat does.
+    """
     rate = model.log_rate(filter_name, now_s)
     wanted_s = settings.target_adu * exp(-min(max(rate.mean, -50.0), 50.0))
     shortest_s = settings.min_probe_s or settings.min_exposure_s
-    return max(shortest_s, min(_LONGEST_PROBE_S, wanted_s * min(_PROBE_PART, exp(-rate.sigma))))
+    part = 1.0 if idle else _PROBE_PART
+    return max(shortest_s, min(_LONGEST_PROBE_S, wanted_s * min(part, exp(-rate.sigma))))

@@ -34,7 +34,7 @@ _UNKNOWN = 1.0
 _DOUBTS = 2.0
 _SOON_S = 0.5
 # A throughput less sure than this is worth a look in idle time.
-_STRANGE, _READABLE = 0.2, 0.3
+_STRANGE, _READABLE = 0.08, 0.3
 
 
 class FlatController:
@@ -170,12 +170,12 @@ class FlatController:
             if soonest_s > now_s + _SOON_S:
                 until_s = min(soonest_s, opens_s)
             elif self._is_look_due(name, now_s):
-                return self._look(name, now_s)
+                return self._look(name, now_s, idle=True)
             else:
                 until_s = min(self._looked_s[name] + _LOOK_EVERY_S, opens_s)
         stranger = self._stranger(now_s, until_s)
         if stranger is not None:
-            return self._look(stranger, now_s)
+            return self._look(stranger, now_s, idle=True)
         until_s = min(max(until_s, now_s + _SOON_S), self._end_s)
         too_bright = ahead.needed_s[ahead.filters.index(name), 0] < self._settings.min_exposure_s
         too = "bright" if too_bright else "dim"
@@ -189,7 +189,7 @@ class FlatController:
         pace, settings = self._pace, self._settings
         for name in self._left:
             look_s = 2 * pace.wheel_s + pace.probe_s
-            exposure_s = probe_exposure_s(self._model, settings, name, now_s)
+            exposure_s = probe_exposure_s(self._model, settings, name, now_s, idle=True)
             if until_s - now_s < look_s + exposure_s or not self._is_look_due(name, now_s):
                 continue
             readable = self._model.foresee(name, now_s + pace.wheel_s, exposure_s).chance(
@@ -209,8 +209,8 @@ class FlatController:
             return Probe(name, probe_s)
         return Expose(name, frame.exposure_s)
 
-    def _look(self, name: str, now_s: float) -> Probe:
-        return Probe(name, probe_exposure_s(self._model, self._settings, name, now_s))
+    def _look(self, name: str, now_s: float, *, idle: bool = False) -> Probe:
+        return Probe(name, probe_exposure_s(self._model, self._settings, name, now_s, idle=idle))
 
     def _why_over(self, ahead: Prospect) -> str:
         needed_s, settings = ahead.needed_s[:, 0], self._settings

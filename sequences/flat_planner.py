@@ -1,10 +1,9 @@
 """In which order, and how many of each? A dynamic programme over the rest of the window. Pure.
 
 From the time that a good frame of each filter takes if opened at each moment, it foresees when the camera is
-free again, waiting where waiting helps. Filters follow each other by the middle of the time in which they can
-be taken: at dusk the faintest first, at dawn the brightest. Over that order, the earliest finish with so many
-frames (or so many filters complete) is found filter by filter; earlier is never worse, so nothing else need
-be kept.
+free again, waiting where waiting helps. Filters follow each other by their throughput: at dusk the faintest
+first, at dawn the brightest. Over that order, the earliest finish with so many frames (or so many filters
+complete) is found filter by filter; earlier is never worse, so nothing else need be kept.
 """
 
 from __future__ import annotations
@@ -31,13 +30,16 @@ class Outlook:
     """For each filter and time on an even grid, the seconds that one good frame takes.
 
     `times_s` (times,), `cost_s` (filters, times), infinite where none can be had. `filters` are in the
-    operator's order, the one wanted most first; `change_s` is what a change of filter costs.
+    operator's order, the one wanted most first; `line` (filters,) is what they follow each other by, the
+    smallest first; `change_s` is what a change of filter costs, `look_s` what a look does.
     """
 
     filters: tuple[str, ...]
     times_s: Floats
     cost_s: Floats
+    line: Floats
     change_s: float
+    look_s: float
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,12 @@ def best_plan(
     """The plan from `now_s` that is worth most: frames, and more for every filter that gets all of its own.
 
     `left` are the good frames still wanted. The filter in the light, `current`, is kept where that costs no
-    frame. With `all_of_it` the plan is empty unless every frame can be had, which is soon found out.
+    frame. With `all_of_it` the plan is empty unless every frame can be had, and a look at each filter, which
+    is soon found out.
     """
-    middles = _middles(outlook)
-    order = [row for row in np.argsort(middles, kind="stable") if np.isfinite(middles[row])]
+    order = [
+        int(row) for row in np.argsort(outlook.line, kind="stable") if np.isfinite(outlook.cost_s[row]).any()
+    ]
     if not order or (all_of_it and (len(order) < len(left) or not _holds_all(outlook, left, now_s, order))):
         return Plan((), NEVER_S, 0, 0, NEVER_S)
     plan = _planned(outlook, left, now_s, current, order)
@@ -117,19 +121,11 @@ def best_plan(
     return plan
 
 
-def _middles(outlook: Outlook) -> Floats:
-    """The middle of the time in which each filter can be taken; infinite when it cannot."""
-    can = np.isfinite(outlook.cost_s)
-    first, last = can.argmax(axis=1), can.shape[1] - 1 - can[:, ::-1].argmax(axis=1)
-    middle = (outlook.times_s[first] + outlook.times_s[last]) / 2
-    return np.asarray(np.where(can.any(axis=1), middle, np.inf))
-
-
 def _holds_all(outlook: Outlook, left: Mapping[str, int], now_s: float, order: Sequence[int]) -> bool:
     free_s = np.array([now_s])
     for row in order:
         track = _Track.of(outlook.times_s, outlook.cost_s[row]).times(left[outlook.filters[row]])
-        free_s = track.after(free_s + outlook.change_s)
+        free_s = track.after(free_s + outlook.change_s + outlook.look_s)
     return bool(free_s[0] < NEVER_S)
 
 

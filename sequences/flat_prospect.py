@@ -50,6 +50,7 @@ class Prospect:
     settings: FlatSettings
     overhead_s: float
     change_s: float
+    look_s: float
     restless: tuple[Floats, Floats]
 
     @cached_property
@@ -72,7 +73,8 @@ class Prospect:
     def outlook(self, *, centred: bool) -> Outlook:
         """What the planner needs; `centred` leaves out what lands beside the middle of the band."""
         cost_s = np.where(np.abs(self.off) <= _CENTRED, self._cost_s, np.inf) if centred else self._cost_s
-        return Outlook(self.filters, self.times_s, cost_s, self.change_s)
+        line = self.log_rates[:, 0] * (1.0 if self.per_s.mean() < 0 else -1.0)
+        return Outlook(self.filters, self.times_s, cost_s, line, self.change_s, self.look_s)
 
     def soonest_s(self, filter_name: str, doubt: float) -> float | None:
         """When a filter can be in band at the earliest if the model errs by `doubt` in ln; None if never."""
@@ -135,6 +137,7 @@ def prospect(
         settings,
         pace.download_s + pace.lag_s(pace.filter),
         pace.wheel_s,
+        pace.probe_s + (settings.min_probe_s or settings.min_exposure_s),
         model.restlessness,
     )
 

@@ -42,6 +42,10 @@ class Twilight:
     misses: int = 0
     probes: int = 0
     looks_s: list[float] = field(default_factory=list)
+    # So much longer than asked the shutter is open.
+    lazy_s: float = 0.0
+    # The level over the target's and the filter, of each look before the first frame.
+    first_looks: list[tuple[str, float]] = field(default_factory=list)
     reason: str = ""
     throughput: dict[str, float] = field(default_factory=lambda: dict(THROUGHPUT))
     exposures_s: list[float] = field(default_factory=list)
@@ -71,12 +75,14 @@ class Twilight:
                 continue
             now += timedelta(seconds=6.0 if action.filter != current else 0.0)
             current = action.filter
-            level = self.level(action.filter, now, action.exposure_s)
+            level = self.level(action.filter, now, action.exposure_s + self.lazy_s)
             good = abs(level / settings.target_adu - 1) <= settings.tolerance
             counted = isinstance(action, Expose) and good
             self.probes += isinstance(action, Probe)
             if isinstance(action, Probe):
                 self.looks_s.append(action.exposure_s)
+                if not self.order:
+                    self.first_looks.append((action.filter, level / settings.target_adu))
             if isinstance(action, Expose):
                 self.taken[action.filter] += counted
                 self.misses += not counted
@@ -138,6 +144,25 @@ def test_looks_may_be_shorter_than_flats_and_are_short_where_told(
     assert twilight.looks_s
     assert shortest_s <= min(twilight.looks_s) <= 1.2 * shortest_s
     assert min(twilight.exposures_s) >= 5.0
+
+
+@pytest.mark.parametrize("lazy_s", [0.0, 0.03])
+def test_looks_in_a_wait_are_as_bright_as_flats_so_that_a_lazy_shutter_does_not_hide_the_first(
+    lazy_s: float,
+) -> None:
+    limits = FlatSettings(30000.0, 0.1, 2.0, 60.0, min_probe_s=0.2)
+    twilight = run(Twilight(setting_sun, 8000.0, lazy_s=lazy_s), limits=limits, overhead_s=12.0)
+    first = twilight.order[0]
+    looks = [level for name, level in twilight.first_looks if name == first]
+    assert 0.5 < looks[-1] < 1.3
+    assert abs(twilight.offs[0]) < 0.1
+
+
+def test_at_dawn_the_brighter_of_two_filters_comes_first_though_both_stay_to_the_end() -> None:
+    twilight = run(Twilight(rising_sun, 2000.0), count=20, overhead_s=12.0)
+    narrow = [name for name in twilight.order if name in ("Ha", "OIII", "SII")]
+    assert narrow[0] == "OIII"
+    assert twilight.taken["OIII"] >= 15
 
 
 def test_it_waits_for_the_light_instead_of_giving_up() -> None:

@@ -11,13 +11,19 @@ END_S = 1000.0
 TIMES_S = np.linspace(0.0, END_S, 501)
 
 
-def outlook(spans: dict[str, tuple[float, float]], cost_s: float = 10.0, change_s: float = 0.0) -> Outlook:
-    """Filters that can be taken within a span each, in the operator's order, at the same cost a frame."""
+def outlook(
+    spans: dict[str, tuple[float, float]], cost_s: float = 10.0, change_s: float = 0.0, look_s: float = 0.0
+) -> Outlook:
+    """Filters that can be taken within a span each, in the operator's order, at the same cost a frame.
+
+    They follow each other by the middle of their spans.
+    """
     rows = [
         np.where((first_s <= TIMES_S) & (last_s >= TIMES_S), cost_s, np.inf)
         for first_s, last_s in spans.values()
     ]
-    return Outlook(tuple(spans), TIMES_S, np.array(rows), change_s)
+    line = np.array([(first_s + last_s) / 2 for first_s, last_s in spans.values()])
+    return Outlook(tuple(spans), TIMES_S, np.array(rows), line, change_s, look_s)
 
 
 def planned(spans: dict[str, tuple[float, float]], count: int, now_s: float = 0.0, current: str = "") -> Plan:
@@ -59,6 +65,13 @@ def test_sets_that_fit_are_planned_whole_and_those_that_do_not_are_said_so() -> 
     left = {"L": 10, "R": 10}
     assert best_plan(roomy, left, 0.0, "", all_of_it=True).complete == 2
     assert not best_plan(narrow, left, 0.0, "", all_of_it=True)
+
+
+def test_sets_that_leave_no_time_for_a_look_at_each_filter_do_not_fit() -> None:
+    spans: dict[str, tuple[float, float]] = {"L": (0, 90), "R": (0, 195)}
+    left = {"L": 10, "R": 10}
+    assert best_plan(outlook(spans), left, 0.0, "", all_of_it=True).complete == 2
+    assert not best_plan(outlook(spans, look_s=10.0), left, 0.0, "", all_of_it=True)
 
 
 def test_changes_of_the_filter_are_paid_for() -> None:
