@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from markupsafe import Markup
 
 from benchmarks.month.figures import Figures
@@ -20,7 +22,7 @@ def month_plot(figures: Figures) -> Markup:
     days = figures.days
     step = (_RIGHT - _LEFT) / len(days)
     share = Scale(0.0, 1.0, 220.0, 30.0)
-    most_h = max(1.0, *(max(day.lit_h + day.dark_h, day.open_h) for day in days))
+    most_h = 2.0 * ceil(max(1.0, *(max(day.lit_h + day.dark_h, day.open_h) for day in days)) / 2)
     hours = Scale(0.0, most_h, 400.0, 260.0)
     parts: list[Markup] = []
     for number, day in enumerate(days):
