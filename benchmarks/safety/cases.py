@@ -11,6 +11,7 @@ from simulators import Fault
 
 PARK_DEADLINE_S = 60.0
 Roof = Literal["operate", "operate, clears the mounts", "observe"]
+Sky = Literal["", "held", "beside flats", "asked for", "found open"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class Step:
     """`after_s` after the `nth` time that `device` was told `member`, in `work` of the rig T1.
 
     Without a member: after the start of the guard. `light`: of exposures, with the shutter open or not.
+
+    `sky`: what else the roof is open for. `held`: observers have it, and every mount, and the rigs' cameras
+    are light-tight; `beside flats`: T2 takes sky flats, and T1's camera is light-tight; `asked for`: by
+    observers at T1's third exposure, who use the mounts when it is open; `found open`: with mounts on the
+    sky, when the guard starts.
     """
 
     work: str
@@ -27,26 +33,42 @@ class Step:
     after_s: float = 0.0
     nth: int = 1
     light: bool | None = None
+    sky: Sky = ""
+
+    @property
+    def light_tight(self) -> tuple[str, ...]:
+        """The rigs whose cameras are: what they take under an open roof is charged as open."""
+        return {"held": ("T1", "T2"), "beside flats": ("T1",)}.get(self.sky, ())
 
 
 CAMERA, WHEEL, MOUNT, LID = "camera/0", "filterwheel/0", "telescope/0", "covercalibrator/0"
+DOME = "dome/0"
 STEPS = (
     Step("sky_flats", "start of the guard"),
     Step("sky_flats", "connecting", CAMERA, "connect"),
     Step("sky_flats", "cooling", CAMERA, "cooleron", 5.0),
-    Step("sky_flats", "opening", "dome/0", "openshutter", 6.0),
+    Step("sky_flats", "opening", DOME, "openshutter", 6.0),
     Step("sky_flats", "slewing", MOUNT, "slewtoaltazasync", 1.5),
     Step("sky_flats", "probing", CAMERA, "startexposure", 0.2, 1, True),
     Step("sky_flats", "exposing", CAMERA, "startexposure", 0.8, 4, True),
     Step("sky_flats", "downloading", CAMERA, "startexposure", 4.0, 4, True),
     Step("sky_flats", "between frames", CAMERA, "startexposure", 6.0, 5, True),
     Step("sky_flats", "wheel move", WHEEL, "position", 0.3, 2),
-    Step("sky_flats", "closing", "dome/0", "closeshutter", 5.0),
+    Step("sky_flats", "closing", DOME, "closeshutter", 5.0),
     Step("bias", "bias", CAMERA, "startexposure", 0.1, 3, False),
     Step("darks", "dark", CAMERA, "startexposure", 10.0, 2, False),
     Step("panel_flats", "panel lit", LID, "calibratoron", 1.0),
     Step("panel_flats", "panel flat", CAMERA, "startexposure", 0.5, 3, True),
     Step("idle", "idle between", "", "", 60.0),
+    Step("bias", "bias, roof held", CAMERA, "startexposure", 0.1, 3, False, "held"),
+    Step("darks", "dark, roof held", CAMERA, "startexposure", 10.0, 2, False, "held"),
+    Step("bias", "bias beside flats", CAMERA, "startexposure", 0.1, 3, False, "beside flats"),
+    Step("darks", "dark beside flats", CAMERA, "startexposure", 10.0, 2, False, "beside flats"),
+    Step("bias", "bias, roof has opened", DOME, "openshutter", 60.0, sky="asked for"),
+    Step("darks", "dark, roof opens", DOME, "openshutter", 15.0, sky="asked for"),
+    Step("panel_flats", "panel flat, roof has opened", DOME, "openshutter", 60.0, sky="asked for"),
+    Step("idle", "idle, roof held", "", "", 120.0, sky="held"),
+    Step("idle", "start of the guard, roof open", sky="found open"),
 )
 
 SAFETY = "safetymonitor/0"
@@ -62,12 +84,13 @@ DANGERS: dict[str, tuple[Fault, ...]] = {
     "a number": (Fault(SAFETY, "issafe", "wrong_type", value=1),),
     "no JSON": (Fault(SAFETY, "issafe", "wrong_json"),),
     "no value": (Fault(SAFETY, "issafe", "missing_key"),),
-    "unsafe, a roof that reads closed": (_UNSAFE, Fault("dome/0", "shutterstatus", "stuck", value=1)),
+    "unsafe, a roof that reads closed": (_UNSAFE, Fault(DOME, "shutterstatus", "stuck", value=1)),
+    "unsafe, a roof that cannot be read": (_UNSAFE, Fault(DOME, "shutterstatus", "error")),
     "unsafe, mounts that read parked": (_UNSAFE, Fault("telescope/*", "atpark", "stuck", value=True)),
 }  # fmt: skip
 # What the weather station says from the start: it is about to be too old.
 NEARLY_STALE = Fault("observingconditions/0", "timesincelastupdate", "stuck", value=299.9)
-HUNG = ("", CAMERA, WHEEL, MOUNT, LID, "telescope/1", "dome/0", "observingconditions/0")
+HUNG = ("", CAMERA, WHEEL, MOUNT, LID, "telescope/1", DOME, "observingconditions/0")
 
 
 @dataclass(frozen=True)
@@ -89,9 +112,12 @@ def all_cases() -> Iterator[Case]:
     """Every case that makes sense: where the roof is not ours, nothing of ours opens or closes."""
     roofs: tuple[Roof, ...] = ("operate", "operate, clears the mounts", "observe")
     for roof, step, danger, hung in product(roofs, STEPS, DANGERS, HUNG):
-        if step.device == "dome/0" and roof == "observe":
+        if step.device == DOME and roof == "observe" and not step.sky:
             continue
         if danger == "stale" and hung == "observingconditions/0":
+            continue
+        if step.sky == "found open" and danger == "unsafe, a roof that reads closed":
+            # A roof that has lied since before the guard began cannot be found out.
             continue
         yield Case(step, danger, hung, roof, "close")
         if roof == "operate":

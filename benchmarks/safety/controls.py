@@ -1,9 +1,9 @@
-"""Guards that lack one rule each: the campaign must notice, or it proves nothing."""
+"""Guards and rigs that lack one rule each: the campaign must notice, or it proves nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from unittest.mock import patch
 
 from benchmarks.safety.cases import STEPS, Case
@@ -12,13 +12,38 @@ from capture.guard.client import RoofState
 from capture.guard.parking import Parking
 from capture.guard.safety import Safety
 from capture.guard.shutter import Shutter
+from capture.rig.interlock import Interlock
+from capture.rig.roof import RoofAccess
 
 Patch = Callable[[], AbstractContextManager[object]]
 _read, _order, _begin = Safety.read, Shutter.order, Parking.begin
+# Words of danger that a forgetful guard hears before it takes the sky for safe again.
+_HEARD = 20
 
 
 def _takes_silence_for_safety(self: Safety) -> tuple[str, ...]:
     return tuple(word for word in _read(self) if not word.startswith("no answer"))
+
+
+def _hears_of_danger_for_a_while(self: Safety) -> tuple[str, ...]:
+    reasons = _read(self)
+    heard = getattr(self, "heard", 0) + bool(reasons)
+    self.heard = heard  # type: ignore[attr-defined]
+    return reasons if heard < _HEARD else ()
+
+
+def _permits_all() -> AbstractContextManager[object]:
+    stack = ExitStack()
+    for want in ("light", "darkness"):
+        stack.enter_context(patch.object(Interlock, want, lambda *_: nullcontext()))
+    return stack
+
+
+def _heeds_no_roof() -> AbstractContextManager[object]:
+    stack = ExitStack()
+    stack.enter_context(patch.object(RoofAccess, "require_shut", lambda _: None))
+    stack.enter_context(patch.object(RoofAccess, "leaves_s", lambda _: float("inf")))
+    return stack
 
 
 def _order_unless_shut(self: Shutter, state: RoofState) -> None:
@@ -36,7 +61,11 @@ def _owes_nothing() -> AbstractContextManager[object]:
 
 
 def _exposing(danger: str, hung: str = "") -> Case:
-    step = next(step for step in STEPS if step.name == "exposing")
+    return _at("exposing", danger, hung)
+
+
+def _at(name: str, danger: str = "unsafe", hung: str = "") -> Case:
+    step = next(step for step in STEPS if step.name == name)
     return Case(step, danger, hung, "operate", "close")
 
 
@@ -67,6 +96,11 @@ CONTROLS: dict[str, tuple[Patch, Case]] = {
     "a roof that was opened is closed whatever it says": (
         _owes_nothing, _exposing("unsafe, a roof that reads closed"),
     ),
+    "danger lasts": (
+        lambda: patch.object(Safety, "read", _hears_of_danger_for_a_while), _at("dark, roof held"),
+    ),
+    "no panel beside darks": (_permits_all, _at("panel lit")),
+    "no darks under an open roof": (_heeds_no_roof, _at("dark, roof opens")),
     "closes": (lambda: patch.object(Shutter, "order", _order_unless_shut), _exposing("unsafe")),
 }  # fmt: skip
 

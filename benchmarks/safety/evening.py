@@ -1,36 +1,30 @@
-"""One case lived through in simulated time, and all that can be judged of it."""
+"""One case lived through in simulated time."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.safety.cases import DANGERS, NEARLY_STALE, PARK_DEADLINE_S, Case, Step
+from benchmarks.safety.life import DUSK, Life, Sight
+from benchmarks.safety.people import People
+from benchmarks.safety.work import t1_works, t2_works
 from capture.clock import Signal, SimulatedClock
 from capture.config import Config, PanelConfig, parse_config
 from capture.errors import NightcalError
-from capture.frame import Kind
 from capture.guard.wiring import guarding
 from capture.journal import Journal
 from capture.rig.interlock import Interlock
 from capture.rig.rig import Rig
-from capture.site import Window
-from sequences.bias import bias
-from sequences.darks import darks
-from sequences.job import Job, Want
-from sequences.panel_flats import panel_flats
-from sequences.sky_flats import sky_flats
 from simulators import Fault, Observatory, demo_settings, serve
 from simulators.device import Command
 
-DUSK = datetime(2026, 11, 22, 0, 20, tzinfo=UTC)
 _LOOK_EVERY_S = 0.25
 _LONGEST_S = 1500.0
 # The park's deadline, the roof's way, and the promise on top.
 FOLLOWED_S = PARK_DEADLINE_S + 60.0
-_SEQUENCES = {"sky_flats": sky_flats, "bias": bias, "darks": darks, "panel_flats": panel_flats}
 
 _RIG = """
 [[rig]]
@@ -62,32 +56,6 @@ reopen_after_s = 0.0
 """
 
 
-@dataclass(frozen=True)
-class Sight:
-    """The world at `at_s` (simulated seconds from the start): how far open the roof is, who is parked."""
-
-    at_s: float
-    opening: float
-    parked: tuple[bool, ...]
-
-
-@dataclass
-class Life:
-    """What was told and seen. `danger_s`: when it went wrong, None when the step was never reached.
-
-    `guarded`: whether the guard could begin; it does not without its roof and safety devices.
-    """
-
-    case: Case
-    guarded: bool = False
-    danger_s: float | None = None
-    until_s: float = 0.0
-    commands: list[Command] = field(default_factory=list)
-    sights: list[Sight] = field(default_factory=list)
-    # When the roof moved while a mount was not parked.
-    collisions_s: list[float] = field(default_factory=list)
-
-
 def live(case: Case) -> Life:
     """Live through `case`."""
     clock = SimulatedClock(DUSK, horizon=timedelta(days=1))
@@ -111,33 +79,28 @@ def live(case: Case) -> Life:
 
 def _live(config: Config, clock: SimulatedClock, observatory: Observatory, life: Life) -> None:
     assert config.roof is not None
-    case, over, journal = life.case, clock.signal(), Journal(clock)
-    if case.roof == "observe":
-        dome = observatory.devices["dome", 0]
-        dome.connected = True
-        if case.step.work == "sky_flats":
-            dome.call("put", "openshutter", {})
-            clock.sleep(60.0)
-    watching = clock.spawn(lambda: _watch(clock, observatory, life, over), "watching", rank=60)
+    step, over, journal = life.case.step, clock.signal(), Journal(clock)
+    people = People(life.case, clock, observatory, life)
+    people.before_the_guard()
+    begun_s = clock.monotonic()
+    watching = clock.spawn(lambda: _watch(clock, observatory, life, begun_s, over), "watching", rank=60)
     mounts = {rig.name: rig.telescope for rig in config.rig if rig.telescope}
     with ExitStack() as stack:
         workers = []
-        # A guard that cannot begin opens nothing: that is judged, too.
         with suppress(NightcalError):
             guard = stack.enter_context(guarding(config.roof, mounts, config.timeouts, clock, journal))
             life.guarded = True
+            people.before_the_rigs(guard)
+            workers.append(clock.spawn(lambda: people.live(guard, over), "people", rank=30))
             interlock = Interlock()
             panel = PanelConfig(max_exposure_s=20.0)
-            for number, rig_config in enumerate(config.rig):
+            for rig_config, works in zip(config.rig, (t1_works, t2_works), strict=True):
                 rig = Rig(
                     rig_config.model_copy(update={"panel": panel}), config.site.site(), guard, clock,
                     journal, interlock=interlock,
                 )  # fmt: skip
                 stack.callback(rig.disconnect)
-                work = _first if number == 0 else _second
-                workers.append(
-                    clock.spawn(lambda do=work, rig=rig: do(rig, case.step.work, over), rig.name, rank=20)
-                )
+                workers.append(clock.spawn(lambda do=works, rig=rig: do(rig, step, over), rig.name, rank=20))
         over.wait(_LONGEST_S)
         life.until_s = clock.monotonic()
         over.set()
@@ -147,58 +110,15 @@ def _live(config: Config, clock: SimulatedClock, observatory: Observatory, life:
         watching.join()
 
 
-def _first(rig: Rig, work: str, over: Signal) -> None:
-    """T1 does its sequence; one that was broken off is not begun again, and no more is asked of it."""
-    if work == "idle":
-        return
-    with suppress(NightcalError):
-        rig.connect()
-        if work == "sky_flats":
-            rig.cool()
-        specs = {
-            "sky_flats": [rig.spec(Kind.FLAT, 0.0, name) for name in ("R", "G")],
-            "bias": [rig.spec(Kind.BIAS)],
-            "darks": [rig.spec(Kind.DARK, 20.0)],
-            "panel_flats": [rig.spec(Kind.FLAT, 0.0, "G")],
-        }[work]
-        now = rig.clock.now()
-        wants = tuple(Want(spec.set_key(), 5) for spec in specs)
-        job = Job(work, rig.name, now.date(), Window(now, now + timedelta(minutes=20)), wants)
-        for _ in _SEQUENCES[work](rig, job):
-            if over.is_set():
-                return
-
-
-def _second(rig: Rig, work: str, over: Signal) -> None:
-    """T2 stands under the open roof beside it, or takes darks."""
-    if work == "idle":
-        return
-    with suppress(NightcalError):
-        rig.connect()
-        with rig.until(rig.clock.now() + timedelta(minutes=20)):
-            if work == "sky_flats":
-                with rig.ready_for_sky():
-                    _expose_until(rig, over, Kind.FLAT, 5.0, "V")
-            else:
-                with rig.ready_for_dark():
-                    _expose_until(rig, over, Kind.DARK, 30.0, None)
-
-
-def _expose_until(rig: Rig, over: Signal, kind: Kind, exposure_s: float, name: str | None) -> None:
-    while not over.is_set():
-        rig.expose(rig.spec(kind, exposure_s, name))
-        rig.patience.pause(5.0, "the next frame")
-
-
-def _watch(clock: SimulatedClock, observatory: Observatory, life: Life, over: Signal) -> None:
+def _watch(clock: SimulatedClock, observatory: Observatory, life: Life, begun_s: float, over: Signal) -> None:
     world, strike_s = observatory.world, None
     while not over.is_set():
         now_s, world_s = clock.monotonic(), world.now_s()
         parked = tuple(rig.mount.parked(world_s) for rig in world.rigs)
         life.sights.append(Sight(world_s - DUSK.timestamp(), world.roof.opening.value(world_s), parked))
         if strike_s is None:
-            begun_s = _reached_s(life.case.step, observatory.command_log)
-            strike_s = None if begun_s is None else begun_s + life.case.step.after_s
+            reached_s = _reached_s(life.case.step, observatory.command_log, begun_s)
+            strike_s = None if reached_s is None else reached_s + life.case.step.after_s
         if life.danger_s is None and strike_s is not None and world_s - DUSK.timestamp() >= strike_s:
             life.danger_s = world_s - DUSK.timestamp()
             _strike(observatory, life.case)
@@ -207,9 +127,9 @@ def _watch(clock: SimulatedClock, observatory: Observatory, life: Life, over: Si
         clock.sleep(max(0.01, _LOOK_EVERY_S - (clock.monotonic() - now_s)))
 
 
-def _reached_s(step: Step, log: list[Command]) -> float | None:
+def _reached_s(step: Step, log: list[Command], begun_s: float) -> float | None:
     if not step.member:
-        return 0.0
+        return begun_s
     hits = [
         command for command in log
         if (command.device, command.member) == (step.device, step.member)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.safety.cases import PARK_DEADLINE_S
-from benchmarks.safety.evening import DUSK, Life, Sight
+from benchmarks.safety.life import DUSK, Life, Sight
 from simulators.device import Command
 
 PROMISE_S = 10.0
@@ -41,7 +41,7 @@ def judge(life: Life) -> Verdict:
         if took_s is not None and took_s > PROMISE_S
     ]
     wrong += _opened(life, told, life.danger_s) + _darks(life, told) + _lit(told, life.until_s)
-    wrong += _collisions(life)
+    wrong += _collisions(life) + ([] if life.guarded else ["the guard did not begin"])
     return Verdict(str(life.case), True, park_s, close_s, abort_s, tuple(wrong))
 
 
@@ -68,8 +68,6 @@ def _roof_sent_to(told: list[tuple[float, Command]], before_s: float) -> str:
 
 def _is_open(life: Life, told: list[tuple[float, Command]], danger_s: float) -> bool:
     """Whether the roof is open or on its way there: else nothing is due."""
-    if not life.guarded:
-        return False
     sent_to = _roof_sent_to(told, danger_s)
     return sent_to == "openshutter" or (not sent_to and _seen(life, danger_s).opening > 0)
 
@@ -119,12 +117,13 @@ def _exposures(told: list[tuple[float, Command]]) -> list[tuple[int, bool, float
 
 
 def _abort_s(life: Life, told: list[tuple[float, Command]], danger_s: float) -> float | None:
-    """How long the sky was still exposed on, by cameras that answer."""
-    if life.case.step.work != "sky_flats" or _two_are_silent(life) or not _is_open(life, told, danger_s):
+    """How long the sky was still exposed on, by cameras that answer; a panel's light is no sky."""
+    if _two_are_silent(life) or not _is_open(life, told, danger_s):
         return None
+    covered = {0} if life.case.step.work == "panel_flats" else set()
     ends = [
         end - danger_s for rig, light, _, end in _exposures(told)
-        if light and end > danger_s and life.case.hung != f"camera/{rig}"
+        if light and end > danger_s and life.case.hung != f"camera/{rig}" and rig not in covered
     ]  # fmt: skip
     return max(ends, default=0.0)
 
@@ -140,16 +139,21 @@ def _opened(life: Life, told: list[tuple[float, Command]], danger_s: float) -> l
 
 
 def _darks(life: Life, told: list[tuple[float, Command]]) -> list[str]:
+    """Darks of cameras that are not light-tight, begun under an open roof or not ended when it opened."""
+    # Where others open it in mid-exposure, the rig sees it within a poll, and keeps nothing of it.
+    late_s = PROMISE_S if life.case.step.sky == "asked for" else 0.0
     return [
         f"T{rig + 1} took a dark under an open roof at {begin:.0f} s"
         for rig, light, begin, end in _exposures(told)
-        if not light and end - begin >= _DARK_S
-        and any(sight.opening > 0 for sight in life.sights if begin < sight.at_s < end)
+        if not light and end - begin >= _DARK_S and f"T{rig + 1}" not in life.case.step.light_tight
+        and (_seen(life, begin).opening > 0 or any(
+            sight.opening > 0 for sight in life.sights if begin < sight.at_s < end - late_s
+        ))
     ]  # fmt: skip
 
 
 def _lit(told: list[tuple[float, Command]], until_s: float) -> list[str]:
-    """Panels that were lit while the neighbour took a dark."""
+    """Panels that were lit while the neighbour took a dark or exposed on the sky."""
     wrong = []
     for at, command in told:
         if command.member != "calibratoron" or command.error:
@@ -157,9 +161,10 @@ def _lit(told: list[tuple[float, Command]], until_s: float) -> list[str]:
         out_s = min(_first(told, at, command.device, "calibratoroff"), until_s)
         rig = int(command.device.partition("/")[2])
         wrong += [
-            f"the panel of T{rig + 1} was lit at {at:.0f} s while T{other + 1} took a dark"
+            f"the panel of T{rig + 1} was lit at {at:.0f} s while T{other + 1} "
+            + ("exposed" if light else "took a dark")
             for other, light, begin, end in _exposures(told)
-            if other != rig and not light and begin < out_s and end > at
+            if other != rig and begin < out_s and end > at
         ]
     return wrong
 
