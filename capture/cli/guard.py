@@ -22,7 +22,8 @@ from capture.guard.own_config import load_guards_config, load_site
 from capture.guard.remote import Doorbell
 from capture.site import Site
 
-_LONGEST = timedelta(hours=24)
+# The day on which summer time ends.
+_LONGEST = timedelta(hours=25)
 
 guard_app = typer.Typer(help="Guard the roof: a process of its own, the only one that opens it.")
 roof_app = typer.Typer(help="Ask the guard for an open roof.", no_args_is_help=True)

@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from capture.clock import SystemClock
+import capture.cli.guard
+from capture.clock import SimulatedClock, SystemClock
 from simulators import Observatory, Server, demo_settings, serve
 from tests.capture.cli.command import CONFIG, NOBODY, ROOF, Ended, Nightcal, as_process, write_config
 
@@ -99,11 +101,19 @@ def guarding(folder: Path, address: str) -> Iterator[Guarding]:
             process.kill()
 
 
-def test_people_ask_it_from_the_command_line(tmp_path: Path, live: Server, nightcal: Nightcal) -> None:
+# 05:31 at the site, on the day before the one that has 25 hours.
+LONGEST_DAY = datetime(2026, 10, 31, 11, 31, tzinfo=UTC)
+
+
+def test_people_ask_it_from_the_command_line(
+    tmp_path: Path, live: Server, nightcal: Nightcal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with guarding(tmp_path, live.address) as guard:
         assert nightcal("guard", "reset").out == "the roof has no fault\n"
-        held = nightcal("roof", "hold", "--until", "05:30")
-        assert (held.status, held.out[:10]) == (0, "held until")
+        with monkeypatch.context() as patch:
+            patch.setattr(capture.cli.guard, "clock_of_this_process", lambda: SimulatedClock(LONGEST_DAY))
+            held = nightcal("roof", "hold", "--until", "05:30")
+        assert (held.status, held.out[:31]) == (0, "held until 2026-11-01 12:30 UTC")
         said = nightcal("guard", "status").out
         assert "held open for: observers (" in said
         assert nightcal("roof", "release").out == "released\n"
