@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import time
@@ -17,6 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.ports import free_port
 
 VENV = Path(__file__).parents[2] / ".venv-foreign"
 _COMMAND = VENV / "bin" / "alpaca-simulators"
@@ -77,7 +78,7 @@ def foreign_server(folder: Path, size_px: int) -> Iterator[ForeignServer]:
     (astropy_settings / "astropy.cfg").write_text(
         "[utils.iers.iers]\nauto_download = False\nauto_max_age = 1e9\niers_degraded_accuracy = warn\n"
     )
-    port, log = _free_port(), folder / "alpaca-simulators.log"
+    port, log = free_port(), folder / "alpaca-simulators.log"
     environment = os.environ | {"ASTROPY_CONFIG_DIR": str(astropy_settings)}
     # An absolute path keeps its configuration out of its package's own folder.
     command = [str(_COMMAND), "--host", "127.0.0.1", "--port", str(port), "--config", str(config)]
@@ -107,13 +108,6 @@ def _await(server: ForeignServer, process: subprocess.Popen[bytes]) -> None:
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"alpaca-simulators did not start:\n{server.log.read_text()[-2000:]}")
             time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _config(catalogue: Path, size_px: int) -> str:

@@ -24,9 +24,8 @@ from capture.clock import SystemClock
 from capture.config import load_config
 from capture.store.archive import Archive
 from capture.store.rows import FrameRow
-from tests.capture.cli.command import as_process, write_config
+from tests.capture.cli.command import as_process, site_at, write_config
 from tests.capture.cli.running import PATIENCE_S, simulators
-from tests.capture.cli.test_service import site_at
 
 # What all look at is lived once.
 pytestmark = pytest.mark.xdist_group("killed in real time")

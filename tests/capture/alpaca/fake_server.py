@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -42,8 +43,14 @@ def value(of: object) -> Answer:
 
 
 class _QuietServer(ThreadingHTTPServer):
+    closed: threading.Semaphore
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up early is what some tests want."""
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.closed.release()
 
 
 class FakeServer:
@@ -88,6 +95,8 @@ class FakeServer:
                 pass
 
         self._http = _QuietServer(("127.0.0.1", 0), Handler)
+        # Can be acquired once for every connection that is closed.
+        self.closed = self._http.closed = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
 
     def always(self, answer: Answer | None) -> None:

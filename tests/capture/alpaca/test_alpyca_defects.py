@@ -260,4 +260,4 @@ class TestDefect5:
             began = time.monotonic()
             with pytest.raises(DeviceUnreachable, match="cannot be reached"):
                 _ = camera.Connected
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 8

@@ -62,7 +62,7 @@ def test_a_move_that_blocks_longer_than_a_write_may_is_waited_for(
         return connection.sendall(reply(None))
 
     hostile.act = act
-    device = make(kind, Timeouts(read_s=0.1, write_s=0.1, slow_write_s=2.0))
+    device = make(kind, Timeouts(read_s=0.1, write_s=0.1, slow_write_s=20.0))
     device.line.put(member)
     assert hostile.requests == [("PUT", member)]
 
@@ -232,7 +232,7 @@ def test_a_download_may_take_longer_than_any_other_call(hostile: HostileServer, 
         return connection.sendall(whole)
 
     hostile.act = act
-    camera = make(Camera, Timeouts(read_s=0.1, write_s=0.1, image_s=3.0))
+    camera = make(Camera, Timeouts(read_s=0.1, write_s=0.1, image_s=30.0))
     assert camera.image(1, 2).tolist() == [[1], [2]]  # type: ignore[union-attr]
 
 

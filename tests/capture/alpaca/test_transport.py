@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -22,10 +20,8 @@ def refusal(number: int, message: str = "no") -> Answer:
     return Answer(json.dumps({"ErrorNumber": number, "ErrorMessage": message}).encode())
 
 
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+# Nobody listens there: binding below 1024 needs rights, and 1 is tcpmux, which nobody runs.
+CLOSED_PORT = 1
 
 
 def test_a_get_returns_the_value_and_names_the_device_by_its_path(fake: FakeServer, line: Line) -> None:
@@ -103,7 +99,7 @@ def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced_unnot
 ) -> None:
     fake.always(Answer(value(1).body, hang_up=True))
     line.get("gain")
-    time.sleep(0.1)
+    assert fake.closed.acquire(timeout=60)
     line.put("gain", Gain=1)
     assert [request.method for request in fake.requests] == ["GET", "PUT"]
     assert fake.connections == 2
@@ -181,7 +177,7 @@ def test_a_stalled_device_does_not_hold_up_another_one(fake: FakeServer, dial: D
 
 def test_a_refused_connection_says_what_to_look_at(dial: Dial) -> None:
     with pytest.raises(DeviceUnreachable, match=r"check that its server runs and that the address"):
-        dial(server=f"127.0.0.1:{closed_port()}").get("gain")
+        dial(server=f"127.0.0.1:{CLOSED_PORT}").get("gain")
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])
@@ -205,7 +201,7 @@ def test_a_redirect_is_an_error_and_not_followed(fake: FakeServer, line: Line) -
 
 def test_no_proxy_is_used(fake: FakeServer, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{CLOSED_PORT}")
     assert line.get("gain") == 0
 
 
@@ -260,4 +256,4 @@ def test_a_reply_shorter_than_announced_is_not_believed(fake: FakeServer, line: 
 
 def test_an_address_may_be_ipv6(fake: FakeServer, dial: Dial) -> None:
     with pytest.raises(DeviceUnreachable, match=r"\[::1\]"):
-        dial(server=f"[::1]:{closed_port()}").get("gain")
+        dial(server=f"[::1]:{CLOSED_PORT}").get("gain")

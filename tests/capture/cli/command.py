@@ -85,6 +85,20 @@ def sun_here(sun_altitude_deg: float) -> str:
     return text.replace("America/Denver", f"Etc/GMT{-hours:+d}" if hours else "UTC")
 
 
+def site_at(hour: int) -> str:
+    """A config of a place where it is now about that hour of the day, and which knows no summer time."""
+    east_h = (hour - datetime.now(UTC).hour + 11) % 24 - 11
+    text = CONFIG.replace("32.9", "0.0").replace("-105.5", f"{(east_h * 15 + 180) % 360 - 180}.0")
+    return text.replace("America/Denver", f"Etc/GMT{-east_h:+d}")
+
+
+def never_at_the_pole() -> str:
+    """Flats of a Sun that no place at 89.9 deg N sees now: there it crosses an altitude twice a year."""
+    sun_altitude_deg = Site("", 89.9, 0.0, 0.0, "UTC").sun_altitude_deg(datetime.now(UTC))
+    highest = -9.0 if abs(sun_altitude_deg + 9.0) > 2.0 else -4.0
+    return f"flats = {{ highest_sun_deg = {highest}, lowest_sun_deg = {highest - 0.1} }}\n"
+
+
 def as_process(*arguments: str) -> list[str]:
     """The command line that starts the command as a process of its own."""
     return [sys.executable, "-m", "capture", *arguments]

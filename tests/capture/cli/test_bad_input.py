@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulators import Server
-from tests.capture.cli.command import CONFIG, NOBODY, SECOND_RIG, Nightcal, write_config
+from tests.capture.cli.command import CONFIG, NOBODY, SECOND_RIG, Nightcal, never_at_the_pole, write_config
 
 RUN_BIAS = ("run", "bias", "--count", "2")
 
@@ -153,9 +153,7 @@ def test_under_the_midnight_sun_the_plan_says_why_there_are_no_flats(
 def test_flats_where_no_twilight_comes_end_with_the_reason(
     nightcal: Nightcal, tmp_path: Path, server: Server
 ) -> None:
-    # Above 89 deg the Sun crosses a given altitude on two days a year: neither today nor tomorrow is one.
-    text = NORTH.replace("{latitude}", "89.9") + "flats = { highest_sun_deg = -9.0, lowest_sun_deg = -9.1 }\n"
-    write_config(tmp_path, server.address, text)
+    write_config(tmp_path, server.address, NORTH.replace("{latitude}", "89.9") + never_at_the_pole())
     ended = nightcal("run", "sky-flats")
     assert ended.status == 2
     assert "at Demo Ridge on" in ended.sentence()

@@ -15,7 +15,15 @@ import pytest
 from capture.clock import SystemClock
 from simulators import Observatory, Server, demo_settings, serve
 from simulators.faults import Fault
-from tests.capture.cli.command import CONFIG, NOBODY, ROOF, SECOND_RIG, Nightcal, write_config
+from tests.capture.cli.command import (
+    CONFIG,
+    NOBODY,
+    ROOF,
+    SECOND_RIG,
+    Nightcal,
+    never_at_the_pole,
+    write_config,
+)
 from tests.wire import Wire
 
 RIG_KEYS = "cooling = { set_temperature_c = -10.0 }\ngain = 0\noffset = 50\nreadout_mode = 0\n"
@@ -113,7 +121,8 @@ def test_a_device_that_hangs_costs_its_time_out_and_hides_no_other(doctor: Docto
     server.observatory.faults.add(Fault("filterwheel/0", "names", "hang"), Fault("camera/0", "*", "drip"))
     began = time.monotonic()
     report = doctor(CONFIG + RIG_KEYS + SECOND_RIG, "--seconds", "0.5")
-    assert time.monotonic() - began < 4
+    # Far below the 10 s that a call may take by default.
+    assert time.monotonic() - began < 9
     assert report.status == 1
     assert "did not answer" in report.about("T1 filter wheel", "problem")
     assert "T1 filter wheel, driver" in report.about("T1 filter wheel", "ok")
@@ -271,9 +280,7 @@ def test_optics_and_dome_that_cannot_do_what_the_config_asks_are_told(
 
 
 def test_where_no_twilight_comes_tonight_the_reason_is_told(doctor: Doctor) -> None:
-    # Above 89 deg the Sun crosses a given altitude on two days a year: neither today nor tomorrow is one.
-    flats = "flats = { highest_sun_deg = -9.0, lowest_sun_deg = -9.1 }\n"
-    told = doctor(CONFIG.replace("32.9", "89.9") + RIG_KEYS + flats).about("T1", "note")
+    told = doctor(CONFIG.replace("32.9", "89.9") + RIG_KEYS + never_at_the_pole()).about("T1", "note")
     assert "no dusk at Demo Ridge" in told
     assert "no dawn at Demo Ridge" in told
 

@@ -13,11 +13,14 @@ from capture.store.archive import Archive
 from tests.capture.cli.command import CONFIG, Nightcal, write_config
 from tests.capture.store.frames import FLAT, NIGHT, make_frame
 
+# No summer time: no hour of the year comes twice there, and the site's time always says which is meant.
+PHOENIX = CONFIG.replace("America/Denver", "America/Phoenix")
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     """Two flats of Ha, taken an hour ago."""
-    config = load_config(write_config(tmp_path, text=CONFIG))
+    config = load_config(write_config(tmp_path, text=PHOENIX))
     archive = Archive(config.storage.folder, config.site.site(), SystemClock())
     hour_ago = (datetime.now(UTC) - timedelta(hours=1) - make_frame().facts.started).total_seconds() / 60
     for minute in range(2):

@@ -159,8 +159,8 @@ def test_what_a_killed_process_has_sent_last_lands_in_its_own_turn(
             def kill() -> None:
                 assert process.stdout is not None
                 process.stdout.readline()
-                process.kill()
                 killed.append(time.perf_counter())
+                process.kill()
 
             killer = threading.Thread(target=kill)
             killer.start()

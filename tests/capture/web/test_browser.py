@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from capture.clock import SystemClock
 from capture.members.accounts import create
 from capture.members.roles import Role
 from capture.store.catalogue import Catalogue
-from tests.capture.cli.command import write_config
+from tests.capture.cli.command import site_at, write_config
 from tests.capture.cli.running import running, simulators
-from tests.capture.cli.test_service import site_at
+from tests.ports import free_port
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed: pip install selenium")
 from selenium import webdriver  # noqa: E402
@@ -91,11 +90,6 @@ def windows() -> Iterator[Callable[..., Window]]:
     yield window
     for one in opened:
         one.driver.quit()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def write_page(folder: Path, server: str) -> str:
