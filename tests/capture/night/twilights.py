@@ -11,7 +11,7 @@ from capture.frame import Frame, FrameSpec, Kind, Statistics
 from capture.site import Site, Twilight
 from capture.store.catalogue import Catalogue
 from sequences.sky_model import shape
-from tests.capture.store.frames import START, make_frame
+from tests.capture.store.frames import make_frame
 
 BIAS_ADU = 500.0
 FULL_ADU = 60000.0
@@ -30,11 +30,13 @@ def _keep(catalogue: Catalogue, frame: Frame, night: date, run: int) -> None:
 
 
 def add_bias(catalogue: Catalogue, night: date, level_adu: float = BIAS_ADU, **spec: object) -> None:
-    """One bias frame, at noon."""
+    """One bias frame of that night."""
     frame = make_frame(replace(FrameSpec(Kind.BIAS), **spec))  # type: ignore[arg-type]
+    started = frame.facts.started + (night - NIGHT)
     statistics = Statistics(level_adu, level_adu, 5.0, level_adu + 20, 0.0)
-    run = catalogue.open_run("T1", "bias", night, START)
-    _keep(catalogue, replace(frame, statistics=statistics), night, run)
+    run = catalogue.open_run("T1", "bias", night, started)
+    facts = replace(frame.facts, started=started)
+    _keep(catalogue, replace(frame, facts=facts, statistics=statistics), night, run)
 
 
 def add_twilight(
