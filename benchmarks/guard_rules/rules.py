@@ -18,25 +18,27 @@ class Rule:
 
 GUARD, SAFETY, SHUTTER = "guard.py", "safety.py", "shutter.py"
 PARKING, ORDERS, DESK, LATCH = "parking.py", "orders.py", "desk.py", "latch.py"
-_G, _O, _F, _A, _D = (
-    "test_guard.py::", "test_guard_and_others.py::", "test_guard_under_faults.py::",
+_LEASES, _DANGER, _SAFE = "test_leases.py::", "test_danger.py::", "test_what_is_safe.py::"
+_MOUNTS, _TROUBLE = "test_mounts_and_roof.py::", "test_roofs_in_trouble.py::"
+_O, _F, _A, _D = (
+    "test_guard_and_others.py::", "test_guard_under_faults.py::",
     "test_guard_from_afar.py::", "test_guard_in_doubt.py::",
 )  # fmt: skip
 _OTHERS, _LIES = _O + "TestARoofThatOthersMove::", _O + "TestAShutterThatDoesNotTellTheTruth::"
 _CLOSE, _AT_PARK = _F + "TestCloseShutter::", _F + "TestAMountWhoseAtParkIsStuckOnTrue::"
-_STUCK, _SLOW = _G + "TestAMountThatDoesNotPark::", _G + "TestARoofThatIsSlow::"
-_REOPENS = _G + "test_after_danger_the_roof_reopens_only_when_it_has_been_safe_long_enough"
-_WEATHER = _G + "test_rain_and_stale_or_senseless_weather_are_danger"
+_STUCK, _SLOW = _MOUNTS + "TestAMountThatDoesNotPark::", _TROUBLE + "TestARoofThatIsSlow::"
+_REOPENS = _DANGER + "test_after_danger_the_roof_reopens_only_when_it_has_been_safe_long_enough"
+_NO_YES = _SAFE + "test_what_is_no_plain_yes_opens_no_roof_and_is_told"
 
 RULES = (
     # Who may open, and for how long.
     Rule("it opens for a lease only", GUARD, "wanted = bool(self._holders) and", "wanted = True and",
-         _G + "test_the_roof_stays_shut_while_nobody_asks"),
+         _LEASES + "test_the_roof_stays_shut_while_nobody_asks"),
     Rule("a lease runs out", DESK, "if until <= now and", "if until <= 0 and",
-         _G + "test_the_roof_closes_when_the_last_lease_ends"),
+         _LEASES + "test_the_roof_closes_when_the_last_lease_ends"),
     Rule("a renewed lease goes on", DESK, "self._leases[holder] = self._clock.monotonic() + lease_s",
          "self._leases.setdefault(holder, self._clock.monotonic() + lease_s)",
-         _G + "test_a_renewed_lease_keeps_the_roof_open"),
+         _LEASES + "test_a_renewed_lease_keeps_the_roof_open"),
     Rule("danger ends what was safe", GUARD,
          "if reasons:\n            self._safe_since = None", "if reasons:\n            pass",
          _REOPENS),
@@ -54,10 +56,10 @@ RULES = (
     Rule("a clock that was set keeps it shut", GUARD, 'step_s:+.0f} s")\n            self._safe_since = None',
          'step_s:+.0f} s")', _O + "TestAClockThatIsSet::test_keeps_the_roof_shut_for_a_while"),
     Rule("a roof of others is not moved", GUARD, "if not self._operates:\n", "if False:\n",
-         _G + "test_a_roof_that_others_move_is_only_watched_but_its_mounts_are_parked_in_danger"),
+         _DANGER + "test_a_roof_that_others_move_is_only_watched_but_its_mounts_are_parked_in_danger"),
     Rule("under a roof of others mounts are parked in danger", GUARD,
          "elif not danger and roof not in _LEAVING:", "elif roof not in _LEAVING:",
-         _G + "test_a_roof_that_others_move_is_only_watched_but_its_mounts_are_parked_in_danger"),
+         _DANGER + "test_a_roof_that_others_move_is_only_watched_but_its_mounts_are_parked_in_danger"),
     Rule("and when it leaves open", GUARD, "elif not danger and roof not in _LEAVING:", "elif not danger:",
          _OTHERS + "test_has_its_mounts_parked_when_it_closes"),
     Rule("what somebody closes is not opened against him", GUARD,
@@ -65,22 +67,22 @@ RULES = (
          _O + "test_a_roof_that_somebody_else_closes_is_not_opened_against_him"),
     # What counts as safe.
     Rule("a no is danger", SAFETY, "if word is True:", "if True:",
-         _G + "test_the_roof_does_not_open_while_it_is_unsafe"),
+         _NO_YES),
     Rule("silent twice is danger", SAFETY, 'return f"no answer about safety: {failure}"', "return self._last",
-         _G + "test_a_safety_monitor_that_is_silent_twice_is_danger"),
+         _SAFE + "test_a_safety_monitor_that_is_silent_twice_is_danger"),
     Rule("silent once it keeps its word", SAFETY, "if first and self._known:", "if False:",
-         _G + "test_a_safety_monitor_that_is_silent_once_keeps_its_word"),
+         _SAFE + "test_a_safety_monitor_that_is_silent_once_keeps_its_word"),
     Rule("who has never answered has no word to keep", SAFETY, "if first and self._known:", "if first:",
          _D + "test_a_safety_monitor_that_is_silent_from_the_start_has_no_word_to_keep"),
     Rule("one word of danger is enough", SAFETY,
          "or any(asker.sees_danger for asker in self._askers)", "or False",
          _D + "test_danger_is_reported_at_once_although_another_device_hangs"),
-    Rule("old weather is danger", SAFETY, "not 0 <= age_s <= OLDEST_WEATHER_S", "age_s < 0", _WEATHER),
+    Rule("old weather is danger", SAFETY, "not 0 <= age_s <= OLDEST_WEATHER_S", "age_s < 0", _NO_YES),
     Rule("weather of the future is danger", SAFETY, "not 0 <= age_s <= OLDEST_WEATHER_S",
-         "age_s > OLDEST_WEATHER_S", _WEATHER),
+         "age_s > OLDEST_WEATHER_S", _NO_YES),
     Rule("its age is asked for when it would be too old", SAFETY, "or now >= too_old_at", "or False",
-         _G + "test_a_weather_station_that_falls_silent_is_danger_as_soon_as_its_reading_is_too_old"),
-    Rule("rain is danger", SAFETY, "if rain else None", "if False else None", _WEATHER),
+         _SAFE + "test_a_weather_station_that_falls_silent_is_danger_as_soon_as_its_reading_is_too_old"),
+    Rule("rain is danger", SAFETY, "if rain else None", "if False else None", _NO_YES),
     Rule("a silent guard is unsafe", DESK, "silent_s > _SILENT_S and newest.safe", "False",
          _O + "test_a_guard_that_says_nothing_is_not_believed"),
     Rule("rigs hear of danger before mounts are parked", GUARD,
@@ -89,16 +91,16 @@ RULES = (
     # The mounts.
     Rule("a roof waits for its mounts", GUARD,
          "self._config.clears_mounts or self._parking.is_done()", "True",
-         _G + "test_a_moment_of_danger_closes_the_roof_although_it_passes_while_the_mounts_park"),
+         _DANGER + "test_a_moment_of_danger_closes_the_roof_although_it_passes_while_the_mounts_park"),
     Rule("a roof that clears them does not", GUARD,
          "self._config.clears_mounts or self._parking.is_done()", "self._parking.is_done()",
-         _G + "test_a_roof_that_clears_the_mounts_closes_at_once"),
+         _MOUNTS + "test_a_roof_that_clears_the_mounts_closes_at_once"),
     Rule("all the same they are parked", GUARD,
          "if not (self._config.clears_mounts and self._goal is RoofState.OPEN):",
-         "if not self._config.clears_mounts:", _G + "test_a_roof_that_clears_the_mounts_closes_at_once"),
+         "if not self._config.clears_mounts:", _MOUNTS + "test_a_roof_that_clears_the_mounts_closes_at_once"),
     Rule("they are parked before it opens", GUARD,
          'elif self._is_clear("parking the mounts before the roof opens"):', "elif True:",
-         _G + "test_an_unparked_mount_is_parked_before_the_roof_opens_over_it"),
+         _MOUNTS + "test_an_unparked_mount_is_parked_before_the_roof_opens_over_it"),
     Rule("the park has a deadline", PARKING,
          "self._clock.monotonic() - self._begun_at > self._deadline_s", "False",
          _STUCK + "test_is_closed_upon_where_the_config_says_so"),
@@ -127,7 +129,7 @@ RULES = (
          _F + "test_a_rig_that_turns_a_parking_mount_round_does_not_keep_it_from_parking"),
     # The shutter.
     Rule("unread twice is unknown", SHUTTER, "if self._unread >= 2:", "if False:",
-         _G + "test_a_roof_whose_state_cannot_be_read_is_not_taken_for_open_and_closed"),
+         _TROUBLE + "test_a_roof_whose_state_cannot_be_read_is_not_taken_for_open_and_closed"),
     Rule("shut while it opens is not believed", SHUTTER,
          "if self.ordered is RoofState.OPEN and not self.was_refused:", "if False:",
          _LIES + "test_reading_closed_while_it_opens_is_not_dark_and_is_closed_once"),
@@ -160,10 +162,10 @@ RULES = (
          _O + "test_a_roof_found_closing_gets_no_close_on_top"),
     Rule("a roof that closes is not turned back", GUARD,
          "elif waits_s == 0.0 and self._goal is not RoofState.SHUT:", "elif waits_s == 0.0:",
-         _G + "test_a_new_lease_does_not_turn_back_a_roof_that_is_closing"),
+         _LEASES + "test_a_new_lease_does_not_turn_back_a_roof_that_is_closing"),
     Rule("about to close it is open to nobody", GUARD,
          "return RoofState.CLOSING if roof is RoofState.OPEN and closing else roof", "return roof",
-         _G + "test_a_moment_of_danger_closes_the_roof_although_it_passes_while_the_mounts_park"),
+         _DANGER + "test_a_moment_of_danger_closes_the_roof_although_it_passes_while_the_mounts_park"),
     # Its own life.
     Rule("in doubt it looks again soon", GUARD, "if moving or in_doubt else", "if moving else",
          _F + "test_a_safety_monitor_that_hangs_is_danger_within_the_promise"),
@@ -172,7 +174,7 @@ RULES = (
     Rule("a lost device is connected again", ORDERS, "error.number == _NOT_CONNECTED", "error.number == -1",
          _O + "test_devices_whose_driver_has_restarted_are_connected_again"),
     Rule("it ends when the roof is shut", GUARD, "or (roof is RoofState.SHUT and self._goal is None):",
-         "or True:", _G + "test_stopping_closes_the_roof_and_waits_for_it"),
+         "or True:", _LEASES + "test_stopping_closes_the_roof_and_waits_for_it"),
     Rule("or has had its time", GUARD, "2 * config.move_deadline_s + 30.0",
          "2 * config.move_deadline_s + 9000.0",
          _O + "TestARoofThatNeverCloses::test_does_not_keep_the_guard_from_ending"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from capture.clock import Clock
@@ -12,6 +12,9 @@ from capture.guard.wiring import guarding
 from capture.journal import Entry, Journal
 from simulators import Observatory
 from simulators.device import Command
+
+# What the safety monitor is asked.
+UNSAFE = ("safetymonitor/0", "issafe")
 
 
 class Bench:
@@ -32,6 +35,23 @@ class Bench:
         """Connect and guard; at the end stop, and close everything. Within a worker."""
         mounts = {rig.name: rig.telescope for rig in self.config.rig if rig.telescope}
         with guarding(self.roof, mounts, self.config.timeouts, self.clock, self.journal) as guard:
+            yield guard
+
+    @contextmanager
+    def leased(self, since_s: float) -> Iterator[Guard]:
+        """A guard whom T1 asked for an open roof so long ago, for two hours."""
+        with self.guard() as guard:
+            guard.hold("T1", 7200)
+            self.clock.sleep(since_s)
+            yield guard
+
+    @contextmanager
+    def in_flats(self, *rigs: int) -> Iterator[Guard]:
+        """A guard over an open roof whom T1 asked 160 s ago, for two hours; mounts of `rigs` are up."""
+        with self.leased(100) as guard:
+            for rig in rigs:
+                self.unpark(rig)
+            self.clock.sleep(60)
             yield guard
 
     def commands(self, *members: str) -> list[Command]:
@@ -63,3 +83,6 @@ class Bench:
         telescope.connected = True
         telescope.call("put", "unpark", {})
         telescope.call("put", "slewtoaltazasync", {"Azimuth": "100", "Altitude": "76"})
+
+
+MakeBench = Callable[..., Bench]

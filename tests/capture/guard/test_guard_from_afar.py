@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,11 +20,9 @@ from capture.guard.guard import Guard
 from capture.guard.remote import Doorbell, RemoteGuard, guarded_from_afar
 from capture.guard.wiring import guarding
 from simulators import Fault, Observatory
-from tests.capture.guard.bench import Bench
+from tests.capture.guard.bench import UNSAFE, Bench, MakeBench
 from tests.wire import Wire
-
-MakeBench = Callable[..., Bench]
-UNSAFE = ("safetymonitor/0", "issafe")
+from tests.worker import as_worker
 
 
 @contextmanager
@@ -50,43 +48,37 @@ def holders(folder: Path) -> tuple[str, ...]:
         return bell.ask("report").holders
 
 
+@as_worker
 def test_a_lease_from_afar_opens_the_roof_and_its_end_closes_it(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     site = bench(reopen_after_s=60.0)
-
-    def main() -> None:
-        with afar(site, tmp_path) as guard:
-            guard.hold("T1", 3600.0)
-            clock.sleep(10)
-            assert guard.report().opens_at is not None
-            assert "opens at" in guard.report().why_not_open()
-            clock.sleep(200)
-            assert guard.report().open_and_safe
-            assert guard.report().holders == ("T1",)
-            guard.release("T1")
-            clock.sleep(200)
-            assert guard.report().dark
-            assert guard.report().opens_at is None
-            assert site.roof_is_shut
-
-    clock.run(main)
+    with afar(site, tmp_path) as guard:
+        guard.hold("T1", 3600.0)
+        clock.sleep(10)
+        assert guard.report().opens_at is not None
+        assert "opens at" in guard.report().why_not_open()
+        clock.sleep(200)
+        assert guard.report().open_and_safe
+        assert guard.report().holders == ("T1",)
+        guard.release("T1")
+        clock.sleep(200)
+        assert guard.report().dark
+        assert guard.report().opens_at is None
+        assert site.roof_is_shut
 
 
+@as_worker
 def test_a_lease_that_its_holder_does_not_renew_ends_although_its_process_lives(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     site = bench(reopen_after_s=0.0)
-
-    def main() -> None:
-        with afar(site, tmp_path) as guard:
-            guard.hold("T1", 300.0)
-            clock.sleep(290)
-            assert site.roof_is_open
-            clock.sleep(200)
-            assert site.roof_is_shut
-
-    clock.run(main)
+    with afar(site, tmp_path) as guard:
+        guard.hold("T1", 300.0)
+        clock.sleep(290)
+        assert site.roof_is_open
+        clock.sleep(200)
+        assert site.roof_is_shut
 
 
 def test_a_lease_ends_soon_after_its_process_has_stopped_to_vouch_for_it(
@@ -109,106 +101,91 @@ def test_a_lease_ends_soon_after_its_process_has_stopped_to_vouch_for_it(
     assert site.when("closeshutter")[0] - held_at < 50
 
 
+@as_worker
 def test_danger_and_motion_reach_those_who_wait_afar_within_a_poll(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path, wire: Wire
 ) -> None:
     site = bench(reopen_after_s=0.0)
-
-    def main() -> None:
-        with afar(site, tmp_path) as guard:
-            guard.hold("T1", 3600.0)
-            clock.sleep(200)
-            news = clock.signal()
-            guard.subscribe(news)
-            wire.says[UNSAFE] = False
-            assert news.wait(10.0)
-            assert not guard.report().open_and_safe
-            assert "safety monitor says unsafe" in guard.report().why_not_open()
-
-    clock.run(main)
+    with afar(site, tmp_path) as guard:
+        guard.hold("T1", 3600.0)
+        clock.sleep(200)
+        news = clock.signal()
+        guard.subscribe(news)
+        wire.says[UNSAFE] = False
+        assert news.wait(10.0)
+        assert not guard.report().open_and_safe
+        assert "safety monitor says unsafe" in guard.report().why_not_open()
 
 
+@as_worker
 def test_a_guard_that_is_away_is_unsafe_and_neither_open_nor_dark(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     site = bench()
-
-    def main() -> None:
-        with guarded_from_afar(tmp_path, clock, site.journal) as guard:
-            with behind_a_door(site, tmp_path):
-                clock.sleep(30)
-                assert guard.report().dark
+    with guarded_from_afar(tmp_path, clock, site.journal) as guard:
+        with behind_a_door(site, tmp_path):
             clock.sleep(30)
-            assert not guard.report().dark
-            assert not guard.report().open_and_safe
-            assert "does not answer" in guard.report().why_not_open()
-            with behind_a_door(site, tmp_path):
-                clock.sleep(30)
-                assert guard.report().dark
+            assert guard.report().dark
+        clock.sleep(30)
+        assert not guard.report().dark
+        assert not guard.report().open_and_safe
+        assert "does not answer" in guard.report().why_not_open()
+        with behind_a_door(site, tmp_path):
+            clock.sleep(30)
+            assert guard.report().dark
 
-    clock.run(main)
 
-
+@as_worker
 def test_a_fault_outlives_the_guard_until_somebody_resets_it(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path, observatory: Observatory
 ) -> None:
     site = bench(reopen_after_s=60.0, move_deadline_s=100.0)
-
-    def main() -> None:
-        observatory.faults.add(Fault("dome/0", "openshutter", "ignore"))
-        with afar(site, tmp_path) as guard:
-            guard.hold("T1", 3600.0)
-            clock.sleep(300)
-            assert "did not open" in str(guard.report().fault)
-        observatory.faults.clear()
-        orders = len(site.commands("openshutter"))
-        with afar(site, tmp_path) as guard, closing(Doorbell(tmp_path)) as bell:
-            guard.hold("T1", 3600.0)
-            clock.sleep(300)
-            assert "did not open" in str(guard.report().fault)
-            assert len(site.commands("openshutter")) == orders
-            bell.ask("reset", who="Ada")
-            clock.sleep(30)
-            assert guard.report().fault is None
-            assert len(site.commands("openshutter")) == orders, "slow to reopen"
-            clock.sleep(170)
-            assert site.roof_is_open
-        assert any("Ada" in text for text in site.said("reset"))
-        with behind_a_door(site, tmp_path) as guard:
-            assert guard.fault is None
-
-    clock.run(main)
+    observatory.faults.add(Fault("dome/0", "openshutter", "ignore"))
+    with afar(site, tmp_path) as guard:
+        guard.hold("T1", 3600.0)
+        clock.sleep(300)
+        assert "did not open" in str(guard.report().fault)
+    observatory.faults.clear()
+    orders = len(site.commands("openshutter"))
+    with afar(site, tmp_path) as guard, closing(Doorbell(tmp_path)) as bell:
+        guard.hold("T1", 3600.0)
+        clock.sleep(300)
+        assert "did not open" in str(guard.report().fault)
+        assert len(site.commands("openshutter")) == orders
+        bell.ask("reset", who="Ada")
+        clock.sleep(30)
+        assert guard.report().fault is None
+        assert len(site.commands("openshutter")) == orders, "slow to reopen"
+        clock.sleep(170)
+        assert site.roof_is_open
+    assert any("Ada" in text for text in site.said("reset"))
+    with behind_a_door(site, tmp_path) as guard:
+        assert guard.fault is None
 
 
+@as_worker
 def test_a_disk_that_takes_nothing_does_not_stop_the_guard(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path, observatory: Observatory
 ) -> None:
     nowhere = tmp_path / "a file"
     nowhere.write_text("in the folder's place")
     site = bench(reopen_after_s=0.0, move_deadline_s=100.0)
-
-    def main() -> None:
-        observatory.faults.add(Fault("dome/0", "openshutter", "ignore"))
-        with behind_a_door(site, nowhere / "guard") as guard:
-            guard.hold("T1", 3600.0)
-            clock.sleep(300)
-            assert guard.fault is not None
-            assert guard.report().roof is RoofState.SHUT
-
-    clock.run(main)
+    observatory.faults.add(Fault("dome/0", "openshutter", "ignore"))
+    with behind_a_door(site, nowhere / "guard") as guard:
+        guard.hold("T1", 3600.0)
+        clock.sleep(300)
+        assert guard.fault is not None
+        assert guard.report().roof is RoofState.SHUT
     assert any("nobody can ask" in text for text in site.said("alarm"))
 
 
+@as_worker
 def test_what_is_kept_of_a_fault_and_cannot_be_read_is_a_fault(
     bench: MakeBench, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     (tmp_path / "fault").write_bytes(b"\xff\xfe")
-
-    def main() -> None:
-        with behind_a_door(bench(), tmp_path) as guard:
-            assert guard.fault is not None
-
-    clock.run(main)
+    with behind_a_door(bench(), tmp_path) as guard:
+        assert guard.fault is not None
 
 
 class TestTheDoor:
@@ -268,17 +245,14 @@ class TestTheDoor:
         assert b"error" in self.said(door, line)
         assert holders(door) == ()
 
+    @as_worker
     def test_is_found_again_by_those_who_knew_the_guard_before(
         self, bench: MakeBench, clock: SimulatedClock, tmp_path: Path
     ) -> None:
         written: list[bytes] = []
-
-        def main() -> None:
-            for _ in range(2):
-                with behind_a_door(bench(), tmp_path):
-                    written.append((tmp_path / "door").read_bytes())
-
-        clock.run(main)
+        for _ in range(2):
+            with behind_a_door(bench(), tmp_path):
+                written.append((tmp_path / "door").read_bytes())
         assert json.loads(written[0])["token"] == json.loads(written[1])["token"]
 
     def test_that_nobody_has_made_is_said_in_a_sentence(self, tmp_path: Path) -> None:
