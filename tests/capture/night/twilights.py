@@ -11,7 +11,7 @@ from capture.frame import Frame, FrameSpec, Kind, Statistics
 from capture.site import Site, Twilight
 from capture.store.catalogue import Catalogue
 from sequences.sky_model import shape
-from tests.capture.store.frames import make_frame
+from tests.capture.store.frames import NIGHT, make_frame
 
 BIAS_ADU = 500.0
 FULL_ADU = 60000.0
