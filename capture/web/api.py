@@ -40,12 +40,12 @@ _WORDS = {
     409: "not now", 413: "too large", 422: "the request says what to mend", 429: "too often",
     503: "the service or the catalogue is away",
 }  # fmt: skip
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text} for code, text in _WORDS.items()
 }
 
 
-def _from_our_page(
+def from_our_page(
     request: Request, x_csrf_token: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> None:
     """A session's cookie alone is not enough to change something."""
@@ -53,7 +53,7 @@ def _from_our_page(
         require_form(request, x_csrf_token)
 
 
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS, dependencies=[Depends(_from_our_page)])
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS, dependencies=[Depends(from_our_page)])
 Number = Annotated[int, Path(ge=1, lt=2**31)]
 Before = Annotated[int | None, Query(ge=1, lt=2**31)]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -343,6 +343,26 @@ class RefundBody(BaseModel):
     points: float
     why: asks.Why
     request: Annotated[int | None, Field(ge=1, lt=2**31)] = None
+
+
+class GrantBody(BaseModel):
+    """Points for an account; a negative number takes them."""
+
+    account: Annotated[str, Field(max_length=60)]
+    points: float
+    why: asks.Why
+
+
+@router.post("/points/grant")
+def grant(request: Request, body: GrantBody) -> dict[str, Any]:
+    """Give points, or take them, with the reason."""
+    desk = _desk(request, Action.CHANGE_POINTS)
+    catalogue, now = desk.archive.catalogue, desk.archive.clock.now()
+    if catalogue.accounts.get(body.account) is None:
+        raise BadInput("there is no such account")
+    caller: Caller = request.state.caller
+    balance = ledger.grant(catalogue, caller.actor, body.account, body.points, body.why, now)
+    return {"account": body.account, "balance_millipoints": balance}
 
 
 @router.post("/points/refund")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
@@ -10,13 +11,14 @@ from typing import cast
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from capture.errors import BadInput, NightcalError, NotAllowed, StoreError
 from capture.members.roles import VISITOR
-from capture.web import api, metrics
+from capture.web import api, api_accounts, metrics
 from capture.web.access import Caller, NotSignedIn, identify
 from capture.web.desk import Desk
 from capture.web.link import NoService
@@ -47,6 +49,7 @@ def application(desk: Desk) -> FastAPI:
     for part in (now, night, library, account, control, requests):
         app.include_router(part.router, include_in_schema=False)
     app.include_router(api.router)
+    app.include_router(api_accounts.router)
     app.include_router(metrics.router, include_in_schema=False)
     for kind, answer in (
         (NotAllowed, _denied), (TooMany, _too_many), (NightcalError, _refused),
@@ -117,6 +120,10 @@ async def _missing(request: Request, error: LookupError) -> Response:
 
 async def _plain(request: Request, error: HTTPException) -> Response:
     words = {404: "there is no such page", 405: "this address cannot be asked in that way"}
+    if not hasattr(request.state, "caller"):
+        # No route took it; who has signed in is not told to sign in.
+        with suppress(NightcalError):
+            await run_in_threadpool(identify, request)
     answer = _answer(request, error.status_code, f"{words.get(error.status_code, error.detail)}.")
     answer.headers.update(error.headers or {})
     return answer

@@ -12,6 +12,8 @@ from capture.errors import NightcalError
 WITHIN_S = 900.0
 MOST_OF_ACCOUNT, MOST_OF_ADDRESS = 10, 30
 _KEPT = 20_000
+# A hash takes 64 MB for a while.
+hashing = threading.Semaphore(2)
 
 
 class TooMany(NightcalError):

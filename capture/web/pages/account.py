@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Annotated
 
@@ -17,11 +16,10 @@ from capture.web.access import GUEST_COOKIE, SESSION_COOKIE, Caller, NotSignedIn
 from capture.web.desk import Desk
 from capture.web.forms import back_to, form_of, one
 from capture.web.render import page, set_cookie
+from capture.web.throttle import hashing
 
 router = APIRouter()
 Fields = Annotated[dict[str, list[str]], Depends(form_of)]
-# A hash takes 64 MB for a while.
-_hashing = threading.Semaphore(2)
 
 
 @router.get("/sign-in")
@@ -38,7 +36,7 @@ def sign_in(request: Request, fields: Fields) -> Response:
     address = request.client.host if request.client else "unknown"
     desk.throttle.check(name, address)
     try:
-        with _hashing:
+        with hashing:
             issued = members.sign_in(desk.archive.catalogue.accounts, name, password, desk.clock.now())
     except NotAllowed as refused:
         desk.throttle.failed(name, address)
@@ -129,7 +127,7 @@ def password(request: Request, fields: Fields) -> Response:
     accounts, now = desk.archive.catalogue.accounts, desk.clock.now()
     address = request.client.host if request.client else "unknown"
     desk.throttle.check(name, address)
-    with _hashing:
+    with hashing:
         try:
             members.sign_out(
                 accounts, members.sign_in(accounts, name, fields.get("old", [""])[0], now).secret, now
@@ -160,13 +158,13 @@ def change_user(request: Request, fields: Fields) -> Response:
     match do:
         case "make":
             secret = members.generated_password()
-            with _hashing:
+            with hashing:
                 members.create(accounts, name, Role.of(one(fields, "role")), now, secret)
         case "role":
             members.set_role(accounts, name, Role.of(one(fields, "role")))
         case "password":
             secret = members.generated_password()
-            with _hashing:
+            with hashing:
                 members.set_password(accounts, name, secret, now)
         case "disable" | "enable":
             members.disable(accounts, name, now, disabled=do == "disable")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from capture.members.accounts import issue_token
+from capture.errors import NotAllowed
+from capture.members.accounts import issue_token, sign_in
 from capture.members.roles import Role, Scope
 from capture.web.app import application
 from capture.web.throttle import MOST_OF_ACCOUNT
@@ -86,6 +87,16 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("POST", "/api/v1/requests/{number}/refuse"): (OPERATOR, WHY),
     ("GET", "/api/v1/points"): (MEMBER, None),
     ("POST", "/api/v1/points/refund"): (OPERATOR, REFUND),
+    ("POST", "/api/v1/points/grant"): (OPERATOR, REFUND),
+    ("GET", "/api/v1/accounts"): (ADMIN, None),
+    ("POST", "/api/v1/accounts"): (ADMIN, {"name": "Not A Name"}),
+    ("POST", "/api/v1/accounts/{name}/role"): (ADMIN, {"role": "member"}),
+    ("POST", "/api/v1/accounts/{name}/password"): (ADMIN, {}),
+    ("POST", "/api/v1/accounts/{name}/disable"): (ADMIN, {}),
+    ("POST", "/api/v1/accounts/{name}/enable"): (ADMIN, {}),
+    ("POST", "/api/v1/accounts/{name}/sign-out"): (ADMIN, {}),
+    ("GET", "/api/v1/accounts/{name}/tokens"): (ADMIN, None),
+    ("POST", "/api/v1/accounts/{name}/tokens/{number}/revoke"): (ADMIN, {}),
 }
 # They end a session or change a password, and have tests of their own.
 ELSEWHERE = {("POST", "/sign-in"), ("POST", "/sign-out"), ("POST", "/account/password")}
@@ -118,8 +129,9 @@ def test_an_address_answers_whom_it_is_for_and_nobody_else(
     least, sent = TABLE[method, path]
     browser = served.visitor() if role is Role.VISITOR else served.as_(role.word)
     address = path.format(
-        number=1, size_px=240, what="cancel" if "requests" in path else "pause", night="2026-11-21"
-    )
+        number=1, size_px=240, what="cancel" if "requests" in path else "pause", night="2026-11-21",
+        name="nobody",
+    )  # fmt: skip
     if path == "/log/stream":
         if role < least:
             assert browser.get(address).status_code in (303, 403)
@@ -143,6 +155,38 @@ def test_a_token_may_what_its_scopes_say_and_not_more(served: Served) -> None:
     assert nobody.get("/account", authorization=f"Bearer {secret}").status_code == 403
     old = issue_token(accounts, "operator", "old", [Scope.WATCH], now - timedelta(days=2), timedelta(days=1))
     assert nobody.get("/api/v1/status", authorization=f"Bearer {old.secret}").status_code == 401
+
+
+def test_an_admin_makes_and_ends_accounts_by_the_api_and_somebody_stays_admin(served: Served) -> None:
+    admin = served.as_("admin")
+
+    def told(path: str, sent: Any = None, method: str = "POST") -> Any:
+        return admin.ask(method, f"/api/v1/accounts{path}", json=sent if method == "GET" else sent or {})
+
+    made = told("", {"name": "by-api", "role": "operator"})
+    assert (made.status_code, made.json()["role"]) == (201, "operator")
+    accounts, now = served.desk.archive.catalogue.accounts, served.desk.clock.now()
+    assert sign_in(accounts, "by-api", made.json()["password"], now)
+    assert "by-api" in [one["name"] for one in told("", method="GET").json()]
+    assert told("", {"name": "by-api"}).status_code == 422
+    again = told("/by-api/password").json()["password"]
+    with pytest.raises(NotAllowed):
+        sign_in(accounts, "by-api", made.json()["password"], now)
+    assert sign_in(accounts, "by-api", again, now)
+    token = issue_token(accounts, "by-api", "a script", [Scope.WATCH], now)
+    (listed,) = told("/by-api/tokens", method="GET").json()
+    assert (listed["label"], listed["valid"], token.secret in str(listed)) == ("a script", True, False)
+    (revoked,) = told(f"/by-api/tokens/{listed['number']}/revoke").json()["tokens"]
+    assert not revoked["valid"]
+    assert told("/by-api/role", {"role": "member"}).json()["role"] == "member"
+    assert told("/by-api/disable").json()["disabled"]
+    with pytest.raises(NotAllowed):
+        sign_in(accounts, "by-api", again, now)
+    assert not told("/by-api/enable").json()["disabled"]
+    assert told("/by-api/sign-out").status_code == 200
+    last = told("/admin/role", {"role": "member"})
+    assert (last.status_code, "only admin" in last.text) == (422, True)
+    assert told("/nobody/disable").status_code == 422
 
 
 def test_a_form_without_the_mark_of_its_session_does_nothing(served: Served) -> None:
