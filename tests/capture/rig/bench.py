@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from capture.clock import Clock, Signal
 from capture.config import Config, RigConfig, TimeoutsConfig
+from capture.frame import Frame, FrameSpec, Kind
 from capture.guard.client import GuardClient, Report, RoofState
 from capture.journal import Entry, Journal
 from capture.rig.rig import Rig
 from simulators import Observatory
 from simulators.device import Command
+
+DARK_600 = FrameSpec(Kind.DARK, 600.0)
 
 
 class SayingGuard:
@@ -104,3 +108,20 @@ def later(clock: Clock, seconds: float, act: Callable[[], object]) -> None:
         act()
 
     clock.spawn(work, "later")
+
+
+def on_a_rig(bench: RigBench, work: Callable[[Rig], Frame | None], **changes: Any) -> Frame | None:
+    """Run `work` with the connected rig as a worker."""
+
+    def main() -> Frame | None:
+        with bench.rig(**changes) as rig:
+            return work(rig)
+
+    return bench.clock.run(main)
+
+
+def taken(bench: RigBench, kind: Kind, exposure_s: float = 0.0, filter_name: str | None = None) -> Frame:
+    """The frame that a connected rig takes."""
+    frame = on_a_rig(bench, lambda rig: rig.expose(rig.spec(kind, exposure_s, filter_name)))
+    assert frame is not None
+    return frame

@@ -15,6 +15,7 @@ from capture.frame import Frame, FrameSpec, Kind, Statistics
 from simulators import ObservatorySettings, demo_settings
 from tests.capture.rig.bench import RigBench
 from tests.wire import Wire
+from tests.worker import as_worker
 
 
 def with_camera(**changes: Any) -> ObservatorySettings:
@@ -168,21 +169,18 @@ class TestLimits:
             clock.run(main)
 
 
+@as_worker
 def test_a_frame_may_ask_for_other_settings_and_the_next_has_the_usual_ones_again(
     open_bench: RigBench, clock: SimulatedClock
 ) -> None:
     device = open_bench.observatory.devices["camera", 0]
     seen = []
-
-    def main() -> None:
-        with open_bench.rig(gain=None, offset=None, readout_mode=None) as rig:
-            usual = rig.spec(Kind.BIAS)
-            other = replace(usual, gain=120, binning=2, readout_mode="Low noise")
-            for spec in (usual, other, usual, FrameSpec(Kind.BIAS, gain=0, offset=50)):
-                rig.expose(spec)
-                seen.append([device.call("get", member, {}) for member in ("gain", "binx", "readoutmode")])
-
-    clock.run(main)
+    with open_bench.rig(gain=None, offset=None, readout_mode=None) as rig:
+        usual = rig.spec(Kind.BIAS)
+        other = replace(usual, gain=120, binning=2, readout_mode="Low noise")
+        for spec in (usual, other, usual, FrameSpec(Kind.BIAS, gain=0, offset=50)):
+            rig.expose(spec)
+            seen.append([device.call("get", member, {}) for member in ("gain", "binx", "readoutmode")])
     assert [gain for gain, _, _ in seen] == [0, 120, 0, 0]
     assert [binning for _, binning, _ in seen] == [1, 2, 1, 1]
     assert [mode for _, _, mode in seen] == [0, 1, 0, 0]

@@ -14,6 +14,7 @@ from capture.clock import SimulatedClock
 from capture.rig.interlock import Interlock
 from capture.rig.patience import Patience
 from tests.capture.rig.bench import later
+from tests.worker import as_worker
 
 # What a process under the same roof does until it is killed.
 DARK = """
@@ -67,18 +68,15 @@ def test_light_waits_for_darkness_and_darkness_for_light_and_neither_for_its_lik
     assert waited_s(clock, theirs.light, mine.light) == 0
 
 
+@as_worker
 def test_light_is_permitted_while_no_other_rig_needs_darkness(
     clock: SimulatedClock, interlocks: tuple[Interlock, Interlock]
 ) -> None:
     mine, theirs = interlocks
-
-    def main() -> None:
-        with theirs.darkness("T2", Patience("T2", clock)):
-            assert not mine.permits_light("T1")
-            assert theirs.permits_light("T2")
-        assert mine.permits_light("T1")
-
-    clock.run(main)
+    with theirs.darkness("T2", Patience("T2", clock)):
+        assert not mine.permits_light("T1")
+        assert theirs.permits_light("T2")
+    assert mine.permits_light("T1")
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from capture.rig.taking import Look
 from simulators import Observatory, ObservatorySettings, demo_settings
 from simulators.faults import Fault
 from tests.capture.rig.bench import RigBench, later
+from tests.worker import as_worker
 
 LIT = FrameSpec(Kind.FLAT, 0.5, "R")
 GEOMETRY = ("startx", "starty", "numx", "numy")
@@ -33,27 +33,23 @@ class TestOfAPart:
         first = replace(demo.rigs[0], camera=replace(demo.rigs[0].camera, bayer=request.param))
         return replace(demo, rigs=(first, *demo.rigs[1:]))
 
+    @as_worker
     def test_a_look_sees_what_a_frame_has_there(self, open_bench: RigBench, clock: SimulatedClock) -> None:
-        def main() -> None:
-            with open_bench.rig() as rig, rig.ready_for_sky():
-                look = rig.look(LIT)
-                frame = rig.expose(LIT)
-                assert not look.is_whole
-                assert frame.pixels.shape == (70, 90)
-                assert look.levels.median_adu == pytest.approx(rig.middle_of(frame).median_adu, rel=0.02)
-                assert look.levels.median_adu > 1.005 * frame.statistics.median_adu, "the middle is brighter"
-
-        clock.run(main)
+        with open_bench.rig() as rig, rig.ready_for_sky():
+            look = rig.look(LIT)
+            frame = rig.expose(LIT)
+            assert not look.is_whole
+            assert frame.pixels.shape == (70, 90)
+            assert look.levels.median_adu == pytest.approx(rig.middle_of(frame).median_adu, rel=0.02)
+            assert look.levels.median_adu > 1.005 * frame.statistics.median_adu, "the middle is brighter"
 
     @pytest.mark.parametrize("binning", [1, 2, 3])
+    @as_worker
     def test_it_begins_with_a_whole_cell_of_colours(
         self, open_bench: RigBench, clock: SimulatedClock, binning: int
     ) -> None:
-        def main() -> None:
-            with open_bench.rig() as rig, rig.ready_for_sky():
-                rig.look(replace(LIT, binning=binning))
-
-        clock.run(main)
+        with open_bench.rig() as rig, rig.ready_for_sky():
+            rig.look(replace(LIT, binning=binning))
         starts_px = [
             int(value)
             for command in open_bench.commands("startx", "starty")
@@ -63,37 +59,33 @@ class TestOfAPart:
         assert any(starts_px)
         assert [px for px in starts_px if px % 2] == []
 
+    @as_worker
     def test_the_whole_frame_is_set_again_at_once_and_after_a_stop(
         self, open_bench: RigBench, clock: SimulatedClock
     ) -> None:
-        def main() -> None:
-            with open_bench.rig() as rig, rig.ready_for_sky():
-                rig.look(LIT)
-                assert geometry(open_bench) == [0, 0, 90, 70]
-                later(clock, 5, lambda: rig.patience.stop("enough"))
-                with pytest.raises(Stopped):
-                    rig.look(replace(LIT, exposure_s=60.0))
-                assert geometry(open_bench) == [0, 0, 90, 70]
-
-        clock.run(main)
+        with open_bench.rig() as rig, rig.ready_for_sky():
+            rig.look(LIT)
+            assert geometry(open_bench) == [0, 0, 90, 70]
+            later(clock, 5, lambda: rig.patience.stop("enough"))
+            with pytest.raises(Stopped):
+                rig.look(replace(LIT, exposure_s=60.0))
+            assert geometry(open_bench) == [0, 0, 90, 70]
 
 
+@as_worker
 def test_a_look_costs_a_ccd_a_quarter_of_its_readout_and_does_not_mislead_about_the_rest(
     ccd_bench: RigBench, clock: SimulatedClock
 ) -> None:
-    def main() -> None:
-        with ccd_bench.rig() as rig:
-            spec = rig.spec(Kind.DARK, 1.0)
-            took_s = []
-            for take in (rig.expose, rig.look, rig.expose, rig.look):
-                begun = clock.monotonic()
-                take(spec)  # type: ignore[operator]
-                took_s.append(clock.monotonic() - begun - 1.0)
-            assert took_s[1] == pytest.approx(0.25 * took_s[0], rel=0.15)
-            assert took_s[2:] == pytest.approx(took_s[:2], abs=0.1)
-            assert rig.readout_s == pytest.approx(took_s[0], abs=0.1)
-
-    clock.run(main)
+    with ccd_bench.rig() as rig:
+        spec = rig.spec(Kind.DARK, 1.0)
+        took_s = []
+        for take in (rig.expose, rig.look, rig.expose, rig.look):
+            begun = clock.monotonic()
+            take(spec)  # type: ignore[operator]
+            took_s.append(clock.monotonic() - begun - 1.0)
+        assert took_s[1] == pytest.approx(0.25 * took_s[0], rel=0.15)
+        assert took_s[2:] == pytest.approx(took_s[:2], abs=0.1)
+        assert rig.readout_s == pytest.approx(took_s[0], abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -125,24 +117,20 @@ def test_a_camera_that_reads_no_parts_reads_the_whole_frame_and_is_told_of_once(
     assert told[0].startswith("probes read the whole frame from now on: ")
 
 
+@as_worker
 def test_a_camera_that_stays_at_the_part_exposes_no_frame(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock
 ) -> None:
-    def main() -> Any:
-        with open_bench.rig() as rig, rig.ready_for_sky():
+    with open_bench.rig() as rig, rig.ready_for_sky():
+        rig.expose(LIT)
+        device = observatory.devices["camera", 0]
+        later(clock, 0.3, lambda: observatory.faults.add(Fault("camera/0", "numx", "ignore", method="PUT")))
+        rig.look(LIT)
+        assert device.call("get", "numx", {}) == 24
+        started = len(open_bench.commands("startexposure"))
+        with pytest.raises(Exception, match="T1: the camera did not take NumX 96, it says 24"):
             rig.expose(LIT)
-            device = observatory.devices["camera", 0]
-            later(
-                clock, 0.3, lambda: observatory.faults.add(Fault("camera/0", "numx", "ignore", method="PUT"))
-            )
-            rig.look(LIT)
-            assert device.call("get", "numx", {}) == 24
-            started = len(open_bench.commands("startexposure"))
-            with pytest.raises(Exception, match="T1: the camera did not take NumX 96, it says 24"):
-                rig.expose(LIT)
-            assert len(open_bench.commands("startexposure")) == started
-
-    clock.run(main)
+        assert len(open_bench.commands("startexposure")) == started
 
 
 @pytest.mark.parametrize(("width_px", "height_px"), [(9576, 6388), (4656, 3520), (96, 64), (17, 16), (1, 1)])

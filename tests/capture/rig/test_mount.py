@@ -24,6 +24,7 @@ from simulators.settings import SiteSettings
 from simulators.sun import separation_deg, sun_alt_az
 from tests.capture.rig.bench import RigBench
 from tests.wire import Wire
+from tests.worker import as_worker
 
 ALT_AZ = ("telescope/0", "canslewaltazasync")
 
@@ -40,57 +41,49 @@ def true_distance_deg(bench: RigBench) -> float:
 
 
 @pytest.mark.parametrize("slews_alt_az", [True, False], ids=["alt/az", "ra/dec"])
+@as_worker
 def test_every_kind_of_mount_finds_the_flat_spot_and_stands_there(
     open_bench: RigBench, clock: SimulatedClock, wire: Wire, slews_alt_az: bool
 ) -> None:
     wire.says[ALT_AZ] = slews_alt_az
-
-    def main() -> None:
-        with open_bench.rig() as rig:
-            assert rig.mount is not None
-            rig.mount.point_at_flat_spot()
-            assert true_distance_deg(open_bench) < 1
-            assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
-            assert not bool(open_bench.world_rig.mount.tracking(0))
-            before = rig.mount.pointing()
-            clock.sleep(60)
-            assert rig.mount.pointing().distance_deg(before) < 0.001
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        assert rig.mount is not None
+        rig.mount.point_at_flat_spot()
+        assert true_distance_deg(open_bench) < 1
+        assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
+        assert not bool(open_bench.world_rig.mount.tracking(0))
+        before = rig.mount.pointing()
+        clock.sleep(60)
+        assert rig.mount.pointing().distance_deg(before) < 0.001
     slews = {command.member for command in open_bench.commands("slewtoaltazasync", "slewtocoordinatesasync")}
     assert slews == {"slewtoaltazasync" if slews_alt_az else "slewtocoordinatesasync"}
 
 
+@as_worker
 def test_a_mount_that_is_near_enough_is_not_moved(open_bench: RigBench, clock: SimulatedClock) -> None:
-    def main() -> None:
-        with open_bench.rig() as rig:
-            rig.mount.point_at_flat_spot()
-            rig.mount.point_at_flat_spot()
-            clock.sleep(3600)
-            rig.mount.point_at_flat_spot()
-            assert true_distance_deg(open_bench) < 3
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        rig.mount.point_at_flat_spot()
+        rig.mount.point_at_flat_spot()
+        clock.sleep(3600)
+        rig.mount.point_at_flat_spot()
+        assert true_distance_deg(open_bench) < 3
     assert len(open_bench.commands("slewtoaltazasync")) <= 2
     assert len(open_bench.commands("unpark")) == 1
 
 
 @pytest.mark.parametrize("slews_alt_az", [True, False], ids=["alt/az", "ra/dec"])
+@as_worker
 def test_a_tracking_mount_is_pointed_all_the_same(
     open_bench: RigBench, clock: SimulatedClock, wire: Wire, slews_alt_az: bool
 ) -> None:
     wire.says[ALT_AZ] = slews_alt_az
     telescope = open_bench.observatory.devices["telescope", 0]
-
-    def main() -> None:
-        with open_bench.rig() as rig:
-            telescope.call("put", "unpark", {})
-            telescope.call("put", "tracking", {"Tracking": "true"})
-            rig.mount.point_at_flat_spot()
-            assert true_distance_deg(open_bench) < 1
-            assert telescope.call("get", "tracking", {}) is False
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        telescope.call("put", "unpark", {})
+        telescope.call("put", "tracking", {"Tracking": "true"})
+        rig.mount.point_at_flat_spot()
+        assert true_distance_deg(open_bench) < 1
+        assert telescope.call("get", "tracking", {}) is False
 
 
 def test_a_mount_that_cannot_slew_is_refused(open_bench: RigBench, clock: SimulatedClock, wire: Wire) -> None:
@@ -134,17 +127,15 @@ def test_a_mount_that_the_guard_has_parked_is_not_unparked_again(
     assert len(open_bench.commands("unpark")) == 1
 
 
+@as_worker
 def test_parking_waits_for_at_park(open_bench: RigBench, clock: SimulatedClock) -> None:
-    def main() -> None:
-        with open_bench.rig() as rig:
-            assert rig.mount is not None
-            rig.mount.point_at_flat_spot()
-            assert not rig.mount.is_parked()
-            rig.mount.park()
-            assert rig.mount.is_parked()
-            rig.mount.park()
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        assert rig.mount is not None
+        rig.mount.point_at_flat_spot()
+        assert not rig.mount.is_parked()
+        rig.mount.park()
+        assert rig.mount.is_parked()
+        rig.mount.park()
     assert len(open_bench.commands("park")) == 1
 
 
@@ -182,36 +173,31 @@ class TestMountsOfEveryKind:
     def settings(self, request: pytest.FixtureRequest) -> ObservatorySettings:
         return kinds_of_mount(**request.param)
 
+    @as_worker
     def test_stay_at_the_spot_while_the_stars_move_on(
         self, open_bench: RigBench, clock: SimulatedClock
     ) -> None:
         exposed: list[float] = []
         offs_deg: list[float] = []
-
-        def main() -> None:
-            with open_bench.rig() as rig, rig.ready_for_sky():
-                frame: Frame | None = None
-                for _ in range(40):
-                    rig.stay_at_flat_spot(frame)
-                    exposed.append(open_bench.observatory.world.now_s())
-                    frame = rig.expose(rig.spec(Kind.FLAT, 0.2, "R"))
-                    offs_deg.append(true_distance_deg(open_bench))
-                    if len(exposed) % 10 == 0:
-                        clock.sleep(600)
-
-        clock.run(main)
+        with open_bench.rig() as rig, rig.ready_for_sky():
+            frame: Frame | None = None
+            for _ in range(40):
+                rig.stay_at_flat_spot(frame)
+                exposed.append(open_bench.observatory.world.now_s())
+                frame = rig.expose(rig.spec(Kind.FLAT, 0.2, "R"))
+                offs_deg.append(true_distance_deg(open_bench))
+                if len(exposed) % 10 == 0:
+                    clock.sleep(600)
         assert max(offs_deg) < 3.5
         assert min(star_steps_arcsec(open_bench, exposed)) > 11.5
 
+    @as_worker
     def test_are_left_without_an_error(self, open_bench: RigBench, clock: SimulatedClock) -> None:
-        def main() -> None:
-            with open_bench.rig() as rig:
-                assert rig.mount is not None
-                with rig.ready_for_sky():
-                    pass
-                rig.mount.park()
-
-        clock.run(main)
+        with open_bench.rig() as rig:
+            assert rig.mount is not None
+            with rig.ready_for_sky():
+                pass
+            rig.mount.park()
         assert [command.error for command in open_bench.commands("park", "tracking") if command.error] == []
 
 
@@ -220,12 +206,10 @@ class TestWhatAMountCannotDo:
     def settings(self) -> ObservatorySettings:
         return kinds_of_mount(slews="ra_dec", switches_tracking=False, parks=False)
 
+    @as_worker
     def test_is_told(self, open_bench: RigBench, clock: SimulatedClock) -> None:
-        def main() -> None:
-            with open_bench.rig():
-                pass
-
-        clock.run(main)
+        with open_bench.rig():
+            pass
         told = [entry.text for entry in open_bench.entries]
         assert any("cannot be parked" in text for text in told)
         assert any("tracking cannot be switched" in text for text in told)
@@ -247,23 +231,20 @@ class TestNearThePole:
         north = config.site.model_copy(update={"latitude_deg": 76.0})
         return config.model_copy(update={"site": north})
 
+    @as_worker
     def test_the_mount_moves_where_the_sky_does_not(
         self, open_bench: RigBench, clock: SimulatedClock
     ) -> None:
         world = open_bench.observatory.world
         exposed: list[float] = []
-
-        def main() -> None:
-            with open_bench.rig() as rig:
-                assert rig.mount is not None
-                rig.mount.point_at_flat_spot()
-                assert float(open_bench.world_rig.mount.ha_dec(world.now_s())[1]) > 89
-                for _ in range(8):
-                    exposed.append(world.now_s())
-                    clock.sleep(2)
-                    rig.mount.move_off_stars(2.0)
-
-        clock.run(main)
+        with open_bench.rig() as rig:
+            assert rig.mount is not None
+            rig.mount.point_at_flat_spot()
+            assert float(open_bench.world_rig.mount.ha_dec(world.now_s())[1]) > 89
+            for _ in range(8):
+                exposed.append(world.now_s())
+                clock.sleep(2)
+                rig.mount.move_off_stars(2.0)
         assert min(star_steps_arcsec(open_bench, exposed)) > 12
         assert max(b - a for a, b in pairwise(exposed)) < 10, "and it takes but seconds"
 
@@ -326,35 +307,29 @@ def test_a_mount_that_somebody_else_moves_is_not_fought_over(
     assert len(open_bench.commands("slewtoaltazasync", "park")) == 2
 
 
+@as_worker
 def test_a_mount_that_knows_no_alt_az_is_located_by_its_coordinates(
     open_bench: RigBench, clock: SimulatedClock
 ) -> None:
     telescope = open_bench.observatory.devices["telescope", 0]
     for member in ("altitude", "azimuth"):
         telescope.members["get", member] = Member(absent(member), (), True)
-
-    def main() -> None:
-        with open_bench.rig() as rig:
-            assert rig.mount is not None
-            rig.mount.point_at_flat_spot()
-            assert true_distance_deg(open_bench) < 1
-            assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        assert rig.mount is not None
+        rig.mount.point_at_flat_spot()
+        assert true_distance_deg(open_bench) < 1
+        assert rig.mount.pointing().distance_deg(rig.mount.flat_spot()) < 1
 
 
+@as_worker
 def test_a_mount_that_answers_when_it_is_there_is_not_told_twice(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock
 ) -> None:
     observatory.faults.add(Fault("telescope/0", "slewtoaltazasync", "slow", seconds=100.0))
-
-    def main() -> None:
-        with open_bench.rig() as rig:
-            assert rig.mount is not None
-            rig.mount.point_at_flat_spot()
-            assert true_distance_deg(open_bench) < 1
-
-    clock.run(main)
+    with open_bench.rig() as rig:
+        assert rig.mount is not None
+        rig.mount.point_at_flat_spot()
+        assert true_distance_deg(open_bench) < 1
     assert len(open_bench.commands("slewtoaltazasync")) == 1
 
 

@@ -14,6 +14,7 @@ from capture.rig.rig import Rig
 from simulators.faults import Fault
 from tests.capture.rig.bench import RigBench, later
 from tests.wire import Wire
+from tests.worker import as_worker
 
 
 @pytest.fixture
@@ -30,58 +31,49 @@ class TestFocus:
     FOCUS = FocusConfig(position=21_000, offsets={"R": 150, "Ha": -40})
 
     @pytest.mark.parametrize(("filter_name", "steps"), [("R", 21_150), ("Ha", 20_960), ("L", 21_000)])
+    @as_worker
     def test_each_filter_is_exposed_at_its_own(
         self, open_bench: RigBench, clock: SimulatedClock, parts: dict[str, Any], filter_name: str, steps: int
     ) -> None:
-        def main() -> None:
-            with open_bench.rig(focus=self.FOCUS, **parts) as rig, rig.ready_for_sky():
-                rig.expose(rig.spec(Kind.FLAT, 0.5, filter_name))
-                assert focus_at(open_bench) == steps
-
-        clock.run(main)
+        with open_bench.rig(focus=self.FOCUS, **parts) as rig, rig.ready_for_sky():
+            rig.expose(rig.spec(Kind.FLAT, 0.5, filter_name))
+            assert focus_at(open_bench) == steps
         (move,) = open_bench.commands("move")
         (start,) = open_bench.commands("startexposure")
         assert (start.time - move.time).total_seconds() >= abs(steps - 20_000) / 400
 
+    @as_worker
     def test_without_a_position_the_one_found_is_that_of_the_filter_in_the_light(
         self, open_bench: RigBench, clock: SimulatedClock, parts: dict[str, Any]
     ) -> None:
-        def main() -> None:
-            with open_bench.rig(focus=FocusConfig(offsets={"R": 150, "L": 50}), **parts) as rig:
-                with rig.ready_for_sky():
-                    rig.expose(rig.spec(Kind.FLAT, 0.5, "R"))
-                    assert focus_at(open_bench) == 20_100, "it was found in focus for L"
-                with rig.ready_for_sky():
-                    rig.expose(rig.spec(Kind.FLAT, 0.5, "G"))
-                    assert focus_at(open_bench) == 19_950, "and then for R"
+        with open_bench.rig(focus=FocusConfig(offsets={"R": 150, "L": 50}), **parts) as rig:
+            with rig.ready_for_sky():
+                rig.expose(rig.spec(Kind.FLAT, 0.5, "R"))
+                assert focus_at(open_bench) == 20_100, "it was found in focus for L"
+            with rig.ready_for_sky():
+                rig.expose(rig.spec(Kind.FLAT, 0.5, "G"))
+                assert focus_at(open_bench) == 19_950, "and then for R"
 
-        clock.run(main)
-
+    @as_worker
     def test_temperature_compensation_is_off_meanwhile_and_on_again_afterwards(
         self, open_bench: RigBench, clock: SimulatedClock, parts: dict[str, Any]
     ) -> None:
         focuser = open_bench.observatory.devices["focuser", 0]
         focuser.connected = True
         focuser.call("put", "tempcomp", {"TempComp": "true"})
+        with open_bench.rig(focus=self.FOCUS, **parts) as rig:
+            with rig.ready_for_sky():
+                assert focuser.call("get", "tempcomp", {}) is False
+            assert focuser.call("get", "tempcomp", {}) is True
 
-        def main() -> None:
-            with open_bench.rig(focus=self.FOCUS, **parts) as rig:
-                with rig.ready_for_sky():
-                    assert focuser.call("get", "tempcomp", {}) is False
-                assert focuser.call("get", "tempcomp", {}) is True
-
-        clock.run(main)
-
+    @as_worker
     def test_stays_where_it_is_for_a_dark_and_where_it_is_not_configured(
         self, open_bench: RigBench, clock: SimulatedClock, parts: dict[str, Any]
     ) -> None:
-        def main() -> None:
-            with open_bench.rig(focus=self.FOCUS, **parts) as rig:
-                rig.expose(rig.spec(Kind.DARK, 1.0))
-            with open_bench.rig(**parts) as rig, rig.ready_for_sky():
-                rig.expose(rig.spec(Kind.FLAT, 1.0, "R"))
-
-        clock.run(main)
+        with open_bench.rig(focus=self.FOCUS, **parts) as rig:
+            rig.expose(rig.spec(Kind.DARK, 1.0))
+        with open_bench.rig(**parts) as rig, rig.ready_for_sky():
+            rig.expose(rig.spec(Kind.FLAT, 1.0, "R"))
         assert open_bench.commands("move") == []
 
     def test_a_stop_halts_it(
@@ -194,50 +186,41 @@ class TestRotator:
 class TestTheWheelGoesAhead:
     """While a CCD is read out behind its shut shutter the wheel may already turn."""
 
+    @as_worker
     def test_and_the_next_frame_starts_the_earlier(self, ccd_bench: RigBench, clock: SimulatedClock) -> None:
         ends: dict[bool, float] = {}
-
-        def main() -> None:
-            with ccd_bench.rig() as rig:
-                for ahead in (False, True):
-                    rig.expose(rig.spec(Kind.DARK, 2.0, "U"))
-                    begun = clock.monotonic()
-                    frame = rig.expose(rig.spec(Kind.DARK, 2.0, "U"), "V" if ahead else None)
-                    assert frame.spec.filter == "U"
-                    rig.expose(rig.spec(Kind.DARK, 2.0, "V"))
-                    ends[ahead] = clock.monotonic() - begun
-
-        clock.run(main)
+        with ccd_bench.rig() as rig:
+            for ahead in (False, True):
+                rig.expose(rig.spec(Kind.DARK, 2.0, "U"))
+                begun = clock.monotonic()
+                frame = rig.expose(rig.spec(Kind.DARK, 2.0, "U"), "V" if ahead else None)
+                assert frame.spec.filter == "U"
+                rig.expose(rig.spec(Kind.DARK, 2.0, "V"))
+                ends[ahead] = clock.monotonic() - begun
         assert ends[False] - ends[True] > 3.5, "the wheel needs 4 s for two slots"
 
+    @as_worker
     def test_but_never_before_the_exposure_has_ended(
         self, ccd_bench: RigBench, clock: SimulatedClock
     ) -> None:
-        def main() -> None:
-            with ccd_bench.rig() as rig:
-                rig.expose(rig.spec(Kind.DARK, 7.0, "U"), "V")
-
-        clock.run(main)
+        with ccd_bench.rig() as rig:
+            rig.expose(rig.spec(Kind.DARK, 7.0, "U"), "V")
         (start,), (turn,) = ccd_bench.commands("startexposure"), ccd_bench.commands("position")
         assert 7 <= (turn.time - start.time).total_seconds() <= 8.5
 
+    @as_worker
     def test_and_not_at_all_where_nothing_shuts_the_light_out(
         self, shut_bench: RigBench, clock: SimulatedClock
     ) -> None:
-        def main() -> None:
-            with shut_bench.rig() as rig:
-                rig.expose(rig.spec(Kind.DARK, 7.0, "L"), "R")
-
-        clock.run(main)
+        with shut_bench.rig() as rig:
+            rig.expose(rig.spec(Kind.DARK, 7.0, "L"), "R")
         assert shut_bench.commands("position") == []
 
+    @as_worker
     def test_a_wheel_on_its_way_is_not_sent_again(self, ccd_bench: RigBench, clock: SimulatedClock) -> None:
-        def main() -> None:
-            with ccd_bench.rig(readout_mode=None) as rig:
-                rig.prepare_filter("I")
-                rig.expose(rig.spec(Kind.DARK, 0.1, "I"))
-
-        clock.run(main)
+        with ccd_bench.rig(readout_mode=None) as rig:
+            rig.prepare_filter("I")
+            rig.expose(rig.spec(Kind.DARK, 0.1, "I"))
         assert len(ccd_bench.commands("position")) == 1
 
     def test_a_wheel_that_fails_in_it_costs_no_frame(

@@ -11,6 +11,7 @@ from capture.clock import SimulatedClock
 from capture.errors import DeviceTimeout, Preempted, Stopped, Unsafe
 from capture.rig.patience import Patience
 from tests.capture.rig.bench import later
+from tests.worker import as_worker
 
 
 @pytest.fixture
@@ -124,34 +125,30 @@ def test_news_is_looked_at_when_it_comes_and_not_at_the_next_poll(
     assert ended == [pytest.approx(7.7)]
 
 
+@as_worker
 def test_making_safe_is_disturbed_by_nothing_but_its_deadline(
     patience: Patience, clock: SimulatedClock
 ) -> None:
-    def main() -> None:
-        patience.stop("enough")
-        with patience.provided(withdraw):
-            with patience.undisturbed():
-                patience.wait("the cover", Due(clock, 10), 60)
-                patience.stop("I said enough")
-                patience.wait("the cover", Due(clock, 20), 60)
-                with pytest.raises(DeviceTimeout):
-                    patience.wait("the cover", lambda: False, 30)
-            with pytest.raises(Stopped, match="I said enough"):
-                patience.checkpoint()
-        patience.forget_stop()
-        with patience.provided(withdraw), pytest.raises(Unsafe):
+    patience.stop("enough")
+    with patience.provided(withdraw):
+        with patience.undisturbed():
+            patience.wait("the cover", Due(clock, 10), 60)
+            patience.stop("I said enough")
+            patience.wait("the cover", Due(clock, 20), 60)
+            with pytest.raises(DeviceTimeout):
+                patience.wait("the cover", lambda: False, 30)
+        with pytest.raises(Stopped, match="I said enough"):
             patience.checkpoint()
+    patience.forget_stop()
+    with patience.provided(withdraw), pytest.raises(Unsafe):
+        patience.checkpoint()
 
-    clock.run(main)
 
-
+@as_worker
 def test_a_pause_lets_its_time_pass(patience: Patience, clock: SimulatedClock) -> None:
-    def main() -> None:
-        patience.pause(12.5)
-        patience.pause_long(3600)
-        patience.pause(0)
-
-    clock.run(main)
+    patience.pause(12.5)
+    patience.pause_long(3600)
+    patience.pause(0)
     assert clock.monotonic() == pytest.approx(3612.5, abs=0.01)
 
 

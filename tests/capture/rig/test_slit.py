@@ -18,6 +18,7 @@ from simulators import Observatory, ObservatorySettings, demo_settings
 from simulators.settings import RoofSettings
 from tests.capture.rig.bench import RigBench
 from tests.wire import Wire
+from tests.worker import as_worker
 
 
 @pytest.fixture
@@ -42,60 +43,50 @@ def turns(observatory: Observatory) -> list[str]:
     return [c.member for c in observatory.command_log if c.member == "slewtoazimuth"]
 
 
+@as_worker
 def test_the_slit_comes_before_the_mount_and_nothing_is_exposed_before(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock, dome: dict[str, Any]
 ) -> None:
-    def main() -> None:
-        with open_bench.rig(**dome) as rig, rig.ready_for_sky():
-            assert light_passes(observatory) > 0.99
-            assert not observatory.world.roof.azimuth.moving(observatory.world.now_s())
-            frame = rig.expose(rig.spec(Kind.FLAT, 2.0, "Ha"))
-            assert frame.statistics.median_adu > 600, "the sky is in it"
-
-    clock.run(main)
+    with open_bench.rig(**dome) as rig, rig.ready_for_sky():
+        assert light_passes(observatory) > 0.99
+        assert not observatory.world.roof.azimuth.moving(observatory.world.now_s())
+        frame = rig.expose(rig.spec(Kind.FLAT, 2.0, "Ha"))
+        assert frame.statistics.median_adu > 600, "the sky is in it"
     assert len(turns(observatory)) == 1
 
 
+@as_worker
 def test_without_it_the_dome_keeps_the_light_out(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock
 ) -> None:
-    def main() -> None:
-        with open_bench.rig() as rig, rig.ready_for_sky():
-            assert light_passes(observatory) < 0.1
-
-    clock.run(main)
+    with open_bench.rig() as rig, rig.ready_for_sky():
+        assert light_passes(observatory) < 0.1
 
 
+@as_worker
 def test_it_follows_when_the_mount_is_moved_or_somebody_turns_the_dome(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock, dome: dict[str, Any]
 ) -> None:
     device = observatory.devices["dome", 0]
-
-    def main() -> None:
-        with open_bench.rig(**dome) as rig, rig.ready_for_sky():
-            azimuth = device.call("get", "azimuth", {})
-            device.call("put", "slewtoazimuth", {"Azimuth": str((azimuth + 150) % 360)})
-            rig.stay_at_flat_spot()
-            assert light_passes(observatory) > 0.99
-
-    clock.run(main)
+    with open_bench.rig(**dome) as rig, rig.ready_for_sky():
+        azimuth = device.call("get", "azimuth", {})
+        device.call("put", "slewtoazimuth", {"Azimuth": str((azimuth + 150) % 360)})
+        rig.stay_at_flat_spot()
+        assert light_passes(observatory) > 0.99
     assert len(turns(observatory)) == 3
 
 
+@as_worker
 def test_a_dome_that_is_slaved_is_let_be_and_waited_for(
     open_bench: RigBench, observatory: Observatory, clock: SimulatedClock, wire: Wire, dome: dict[str, Any]
 ) -> None:
     wire.says["dome/0", "slaved"] = True
     roof, world = observatory.world.roof, observatory.world
-
-    def main() -> None:
-        with open_bench.rig(**dome) as rig, rig.ready_for_sky():
-            begun = clock.monotonic()
-            roof.azimuth.send(world.now_s(), roof.azimuth.value(world.now_s()) + 60)
-            rig.stay_at_flat_spot()
-            assert clock.monotonic() - begun >= 30
-
-    clock.run(main)
+    with open_bench.rig(**dome) as rig, rig.ready_for_sky():
+        begun = clock.monotonic()
+        roof.azimuth.send(world.now_s(), roof.azimuth.value(world.now_s()) + 60)
+        rig.stay_at_flat_spot()
+        assert clock.monotonic() - begun >= 30
     assert turns(observatory) == []
 
 

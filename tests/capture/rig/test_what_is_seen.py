@@ -8,8 +8,7 @@ from capture.clock import SimulatedClock
 from capture.frame import Kind
 from capture.rig.rig import Rig
 from simulators import Observatory
-from tests.capture.rig.bench import RigBench, later
-from tests.capture.rig.test_rig import on_a_rig
+from tests.capture.rig.bench import RigBench, later, on_a_rig
 from tests.wire import Wire
 
 
