@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -45,6 +45,9 @@ FIGURES = {
     "dust_column_px": ("DUSTCOL", "[px] its column"),
 }
 
+# Keyword, value, comment; what is not known has no value, and gets no card.
+_Card = tuple[str, Value | None, str]
+
 
 @dataclass(frozen=True)
 class MasterBias:
@@ -70,62 +73,89 @@ def master_cards(
     # PixInsight's own masters say `Master Dark`, and MaxIm, ASTAP and ccdproc's filters find the kind in it
     # too; readers that look for a frame's plain kind find that in FRAMETYP. Siril goes by the file's name.
     kind = spec.kind.value.capitalize()
-    exposure_s = fmean(frame.facts.exposure_s for frame in frames)
-    start = min(frame.taken for frame in frames)
-    mean_start = start + sum((frame.taken - start for frame in frames), start - start) / len(frames)
-    suns = [frame.facts.sun_altitude_deg for frame in frames]
-    temperatures = [t for frame in frames if (t := frame.facts.ccd_temperature_c) is not None]
-    facts = frames[-1].facts
-    width_um, height_um = facts.pixel_size_um or (None, None)
-    cards: list[tuple[str, Value | None, str]] = [
+    cards: list[_Card] = [
         ("IMAGETYP", f"Master {kind}", "type of image"),
         ("DATE", headers.utc_text(built), "UTC when this file was made"),
         ("FRAMETYP", kind, "kind of the frames that it is made of"),
-        ("EXPTIME", exposure_s, "[s] mean actual exposure"),
-        ("EXPOSURE", exposure_s, "[s] mean actual exposure"),
-        *headers.time_cards(mean_start, exposure_s),
-        ("DATE-BEG", headers.utc_text(start), "UTC start of the oldest frame"),
-        ("DATE-END", headers.utc_text(max(frame.taken for frame in frames)), "UTC start of the newest frame"),
+        *_exposure_cards(frames),
         *(card for card in headers.spec_cards(spec) if spec.kind is not Kind.FLAT or card[0] != "EXPREQ"),
-        ("CCD-TEMP", fmean(temperatures) if temperatures else None, "[degC] mean measured temperature"),
-        ("XPIXSZ", width_um and width_um * spec.binning, "[um] pixel width after binning"),
-        ("YPIXSZ", height_um and height_um * spec.binning, "[um] pixel height after binning"),
-        ("XORGSUBF", facts.subframe_origin_px[0], "[px] first column read, binned"),
-        ("YORGSUBF", facts.subframe_origin_px[1], "[px] first row read, binned"),
-        ("EGAIN", facts.electrons_per_adu, "[e-/ADU] electrons per ADU of a single frame"),
-        ("SATURATE", facts.saturation_adu, "[ADU] saturation level of a single frame"),
-        ("BAYERPAT", facts.bayer_pattern, "colour filter array"),
-        ("XBAYROFF", facts.bayer_pattern and facts.bayer_offset_px[0], "[px] Bayer offset, columns"),
-        ("YBAYROFF", facts.bayer_pattern and facts.bayer_offset_px[1], "[px] Bayer offset, rows"),
-        ("ROWORDER", "TOP-DOWN", "row 0 is first on the sensor"),
-        ("INSTRUME", facts.camera, "camera"),
-        ("TELESCOP", facts.rig, "rig"),
+        *_camera_cards(frames, spec),
         ("BUNIT", "adu", "unit of the pixels"),
         *headers.site_cards(site),
-        ("SUNALT", fmean(suns), "[deg] mean altitude of the Sun"),
-        ("SUNALTLO", min(suns), "[deg] lowest altitude of the Sun"),
-        ("SUNALTHI", max(suns), "[deg] highest altitude of the Sun"),
+        *_sun_cards(frames),
         ("NCOMBINE", len(frames), "number of frames combined"),
-        ("COMBMETH", method.value, "how they were combined"),
-        ("REJECTED", int(combined.rejected.sum(dtype=np.int64)), "input values rejected"),
-        ("BIASSUB", spec.kind is Kind.FLAT, "bias was subtracted"),
+        *_method_cards(spec, method, clipping, combined),
+        *_relation_cards(spec, bias, succession),
+        *((keyword, figures.get(name), comment) for name, (keyword, comment) in FIGURES.items()),
+        *_input_cards(frames),
+        ("SWCREATE", headers.program(), "program that wrote this file"),
     ]
-    if method is Method.CLIP:
-        cards.append(("CLIPSIG", clipping.sigma, "deviations kept around the median"))
-        cards.append(("CLIPITER", clipping.iterations, "rounds of clipping, at most"))
-    if spec.kind is Kind.FLAT and bias is not None:
-        cards.append(("BIASFILE", PurePosixPath(bias.row.path).name, "master bias subtracted"))
-        cards.append(("BIASSHA", bias.row.sha256, ""))
-    if succession is not None:
-        cards.append(("SUPERSED", succession.name, "master that this one replaces"))
-        cards.append(("SUPERSHA", succession.before.sha256, ""))
-    for name, (keyword, comment) in FIGURES.items():
-        cards.append((keyword, figures.get(name), comment))
-    for number, frame in enumerate(frames, 1):
-        cards.append((f"IN{number:04d}", PurePosixPath(frame.path).name, ""))
-        cards.append((f"SH{number:04d}", frame.sha256, ""))
-    cards.append(("SWCREATE", headers.program(), "program that wrote this file"))
     return headers.known_cards(cards)
+
+
+def _exposure_cards(frames: Sequence[FrameRow]) -> Iterator[_Card]:
+    exposure_s = fmean(frame.facts.exposure_s for frame in frames)
+    start = min(frame.taken for frame in frames)
+    mean_start = start + sum((frame.taken - start for frame in frames), start - start) / len(frames)
+    yield "EXPTIME", exposure_s, "[s] mean actual exposure"
+    yield "EXPOSURE", exposure_s, "[s] mean actual exposure"
+    yield from headers.time_cards(mean_start, exposure_s)
+    yield "DATE-BEG", headers.utc_text(start), "UTC start of the oldest frame"
+    yield "DATE-END", headers.utc_text(max(frame.taken for frame in frames)), "UTC start of the newest frame"
+
+
+def _camera_cards(frames: Sequence[FrameRow], spec: FrameSpec) -> Iterator[_Card]:
+    """The newest frame's camera, as the others' is the same; the temperature of them all."""
+    temperatures = [t for frame in frames if (t := frame.facts.ccd_temperature_c) is not None]
+    facts = frames[-1].facts
+    width_um, height_um = facts.pixel_size_um or (None, None)
+    yield "CCD-TEMP", fmean(temperatures) if temperatures else None, "[degC] mean measured temperature"
+    yield "XPIXSZ", width_um and width_um * spec.binning, "[um] pixel width after binning"
+    yield "YPIXSZ", height_um and height_um * spec.binning, "[um] pixel height after binning"
+    yield "XORGSUBF", facts.subframe_origin_px[0], "[px] first column read, binned"
+    yield "YORGSUBF", facts.subframe_origin_px[1], "[px] first row read, binned"
+    yield "EGAIN", facts.electrons_per_adu, "[e-/ADU] electrons per ADU of a single frame"
+    yield "SATURATE", facts.saturation_adu, "[ADU] saturation level of a single frame"
+    yield "BAYERPAT", facts.bayer_pattern, "colour filter array"
+    yield "XBAYROFF", facts.bayer_pattern and facts.bayer_offset_px[0], "[px] Bayer offset, columns"
+    yield "YBAYROFF", facts.bayer_pattern and facts.bayer_offset_px[1], "[px] Bayer offset, rows"
+    yield "ROWORDER", "TOP-DOWN", "row 0 is first on the sensor"
+    yield "INSTRUME", facts.camera, "camera"
+    yield "TELESCOP", facts.rig, "rig"
+
+
+def _sun_cards(frames: Sequence[FrameRow]) -> Iterator[_Card]:
+    altitudes_deg = [frame.facts.sun_altitude_deg for frame in frames]
+    yield "SUNALT", fmean(altitudes_deg), "[deg] mean altitude of the Sun"
+    yield "SUNALTLO", min(altitudes_deg), "[deg] lowest altitude of the Sun"
+    yield "SUNALTHI", max(altitudes_deg), "[deg] highest altitude of the Sun"
+
+
+def _method_cards(spec: FrameSpec, method: Method, clipping: Clipping, combined: Combined) -> Iterator[_Card]:
+    yield "COMBMETH", method.value, "how they were combined"
+    yield "REJECTED", int(combined.rejected.sum(dtype=np.int64)), "input values rejected"
+    yield "BIASSUB", spec.kind is Kind.FLAT, "bias was subtracted"
+    if method is Method.CLIP:
+        yield "CLIPSIG", clipping.sigma, "deviations kept around the median"
+        yield "CLIPITER", clipping.iterations, "rounds of clipping, at most"
+
+
+def _relation_cards(
+    spec: FrameSpec, bias: MasterBias | None, succession: Succession | None
+) -> Iterator[_Card]:
+    """The master that was subtracted, and the one that is replaced."""
+    if spec.kind is Kind.FLAT and bias is not None:
+        yield "BIASFILE", PurePosixPath(bias.row.path).name, "master bias subtracted"
+        yield "BIASSHA", bias.row.sha256, ""
+    if succession is not None:
+        yield "SUPERSED", succession.name, "master that this one replaces"
+        yield "SUPERSHA", succession.before.sha256, ""
+
+
+def _input_cards(frames: Sequence[FrameRow]) -> Iterator[_Card]:
+    for number, frame in enumerate(frames, 1):
+        yield f"IN{number:04d}", PurePosixPath(frame.path).name, ""
+        yield f"SH{number:04d}", frame.sha256, ""
 
 
 def rejection_map_cards(master: Sequence[Card], name: str, sha256: str) -> list[Card]:
