@@ -35,25 +35,14 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
     Probes are looked at and let go. Filters may differ in binning, gain and the like, each has one setup.
     Raises Interrupted when the sky is withdrawn.
     """
-    wants = {want.spec.filter or "": want for want in job.wants}
-    bias_adu = _bias_levels(rig, job)
-    # Of the setup that has the least room: the others' are as good as the same.
-    settings = _settings(rig, max(bias_adu.values()))
-    counts = {name: want.count for name, want in wants.items()}
-    learned = learned_from(job.history, rig.site.sun_altitude_deg, settings)
-    controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg, learned)
-    judges = {
-        setup: Acceptance(_settings(rig, level_adu), level_adu, job.shapes)
-        for setup, level_adu in bias_adu.items()
-    }
-    scale = PartScale(job.shapes)
+    flats, no_light = _Flats(rig, job), NoLight()
     with rig.until(job.window.end), rig.ready_for_sky():
         last: Frame | None = None
         following: Action | None = None
-        waits_for, no_light = "", NoLight()
+        waits_for = ""
         while True:
             rig.patience.checkpoint()
-            action, following = following or controller.next(rig.clock.now()), None
+            action, following = following or flats.next(), None
             if isinstance(action, Stop):
                 return _ended(rig, no_light, action.reason)
             if isinstance(action, Wait):
@@ -65,28 +54,65 @@ def sky_flats(rig: Rig, job: Job) -> Generator[Frame, None, str]:
             if rig.stay_at_flat_spot(last if isinstance(action, Expose) else None):
                 last = None
                 continue
-            spec = _spec_of(wants[action.filter].spec, action, rig)
             if isinstance(action, Probe):
-                seen = _looked(rig, spec, bias_adu[spec.setup], scale)
-                controller.observe(seen)
-                level = f"{seen.level_adu:.0f} ADU in {seen.exposure_s:.2f} s"
-                rig.journal.say(rig.name, "probe", f"probe {action.filter}: {level}")
+                seen = flats.probe(action)
             else:
-                frame = rig.expose(spec, _surely_next(controller, action, rig))
-                belief = controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
-                spot = rig.mount.flat_spot() if rig.mount else None
-                judged = judges[spec.setup].judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
-                last = frame = judged.frame
-                if judged.alarm:
-                    rig.journal.say(rig.name, "alarm", judged.alarm)
-                seen = _measured(frame, bias_adu[spec.setup])
-                scale.learn(seen, rig.middle_of(frame).median_adu - bias_adu[spec.setup])
-                controller.observe(seen)
-                following = controller.next(rig.clock.now())
-                yield replace(frame, then=_in_words(following))
+                last, seen = flats.take(action)
+                following = flats.next()
+                yield replace(last, then=_in_words(following))
             sun_altitude_deg = rig.site.sun_altitude_deg(seen.started)
             if no_light.see(seen.level_adu, seen.exposure_s, sun_altitude_deg):
                 return _ended(rig, no_light, "it is not waited for")
+
+
+class _Flats:
+    """The flats of a run: what is wanted, and what every look and frame has taught about the sky."""
+
+    def __init__(self, rig: Rig, job: Job) -> None:
+        self._rig = rig
+        self._wants = {want.spec.filter or "": want for want in job.wants}
+        self._bias_adu = _bias_levels(rig, job)
+        # Of the setup that has the least room: the others' are as good as the same.
+        settings = _settings(rig, max(self._bias_adu.values()))
+        counts = {name: want.count for name, want in self._wants.items()}
+        learned = learned_from(job.history, rig.site.sun_altitude_deg, settings)
+        self._controller = FlatController(counts, settings, job.window, rig.site.sun_altitude_deg, learned)
+        self._judges = {
+            setup: Acceptance(_settings(rig, level_adu), level_adu, job.shapes)
+            for setup, level_adu in self._bias_adu.items()
+        }
+        self._scale = PartScale(job.shapes)
+
+    def next(self) -> Action:
+        """What is best done now."""
+        return self._controller.next(self._rig.clock.now())
+
+    def probe(self, action: Probe) -> Measurement:
+        """Look how bright it is."""
+        spec = self._spec(action)
+        seen = _looked(self._rig, spec, self._bias_adu[spec.setup], self._scale)
+        self._controller.observe(seen)
+        level = f"{seen.level_adu:.0f} ADU in {seen.exposure_s:.2f} s"
+        self._rig.journal.say(self._rig.name, "probe", f"probe {action.filter}: {level}")
+        return seen
+
+    def take(self, action: Expose) -> tuple[Frame, Measurement]:
+        """A flat, judged, and what it tells of the sky."""
+        rig, spec = self._rig, self._spec(action)
+        bias_adu = self._bias_adu[spec.setup]
+        frame = rig.expose(spec, _surely_next(self._controller, action, rig))
+        belief = self._controller.foreseen(action.filter, frame.facts.started, frame.facts.exposure_s)
+        spot = rig.mount.flat_spot() if rig.mount else None
+        judged = self._judges[spec.setup].judge(frame, spot, Foreseen(exp(belief.mean), belief.sigma))
+        if judged.alarm:
+            rig.journal.say(rig.name, "alarm", judged.alarm)
+        seen = _measured(judged.frame, bias_adu)
+        self._scale.learn(seen, rig.middle_of(judged.frame).median_adu - bias_adu)
+        self._controller.observe(seen)
+        return judged.frame, seen
+
+    def _spec(self, action: Expose | Probe) -> FrameSpec:
+        return _spec_of(self._wants[action.filter].spec, action, self._rig)
 
 
 def _looked(rig: Rig, spec: FrameSpec, bias_adu: float, scale: PartScale) -> Measurement:
@@ -136,9 +162,9 @@ def _ended(rig: Rig, no_light: NoLight, reason: str) -> str:
     return f"{no_light.suspected} {reason[:1].upper()}{reason[1:]}"
 
 
-def _surely_next(controller: FlatController, action: Expose | Probe, rig: Rig) -> str | None:
+def _surely_next(controller: FlatController, action: Expose, rig: Rig) -> str | None:
     """The filter that follows when this is its filter's last wanted frame, and comes out as it should."""
-    if not isinstance(action, Expose) or controller.left.get(action.filter) != 1:
+    if controller.left.get(action.filter) != 1:
         return None
     now = rig.clock.now()
     following = controller.next_if_good(
