@@ -46,6 +46,7 @@ from capture.store.rows import (
     master_values,
     master_view,
     run_view,
+    spec_view,
 )
 from capture.store.schema import (
     EntryTable,
@@ -367,18 +368,26 @@ class Catalogue:
         place = func.row_number().over(partition_by=alike, order_by=order).label("place")
         ranked = select(MasterTable.id, place).where(MasterTable.withdrawn.is_(None)).subquery()
         first = select(ranked.c.id).where(ranked.c.place == 1)
-        query = select(MasterTable).options(lazyload(MasterTable.inputs)).where(MasterTable.id.in_(first))
-        with self._database.read() as session:
-            newest = [master_view(row, ()) for row in session.scalars(query)]
+        newest = select(MasterTable).options(lazyload(MasterTable.inputs))
         events, found = self.told.events(), []
-        for row in newest:
-            start = valid_from(events, row.rig, row.spec)
-            if not _not_before(row.oldest_input, start):
-                # An older one may have newer frames: rare enough to be looked for alone.
-                older = self.masters(rig=row.rig, spec=row.spec, valid=True)
-                found += [one for one in older if one.spec == row.spec][:1]
-            else:
-                found.append(row)
+        with self._database.read() as session:
+            for row in session.scalars(newest.where(MasterTable.id.in_(first))).all():
+                start = valid_from(events, row.rig, spec_view(row))
+                one: MasterTable | None = row
+                if start is not None and row.oldest_input < start:
+                    # An older one may have newer frames.
+                    same = (getattr(MasterTable, f.name) for f in fields(FrameSpec))
+                    query = newest.where(
+                        MasterTable.rig == row.rig,
+                        MasterTable.withdrawn.is_(None),
+                        # What the other condition implies; there is an index of it.
+                        MasterTable.newest_input >= start,
+                        MasterTable.oldest_input >= start,
+                        *(column.is_not_distinct_from(getattr(row, column.key)) for column in same),
+                    )
+                    one = session.scalars(query.order_by(*order).limit(1)).one_or_none()
+                if one is not None:
+                    found.append(master_view(one, ()))
         return found
 
     def master_paths(self) -> set[str]:

@@ -105,6 +105,9 @@ def test_of_every_set_the_valid_master_that_was_built_last_is_found_alone(catalo
     add_master("T1", HA, "dusty", 0, 6)
     tell(catalogue, EventKind.FILTER_CLEANED, START + timedelta(minutes=5), "Ha")
     assert {row.path for row in catalogue.newest_masters()} == {"oiii 2", "another's", "dark", "clean"}
+    for rig in (None, "T1"):
+        valid = catalogue.masters(rig=rig, valid=True)
+        assert catalogue.browse.valid_masters(rig) == [replace(row, inputs=()) for row in valid]
 
 
 def test_what_is_held_is_told_from_the_newest_on_and_no_more_than_is_needed(catalogue: Catalogue) -> None:
@@ -117,8 +120,14 @@ def test_what_is_held_is_told_from_the_newest_on_and_no_more_than_is_needed(cata
     stale_since = START + timedelta(days=1, minutes=10)
     assert holding.missing(stale_since + timedelta(seconds=1)) == Missing(need, 1, stale_since)
     assert holding.after(NOW, 1).taken == (NOW, START + timedelta(minutes=20))
-    (since,) = catalogue.held([replace(need, since=START + timedelta(minutes=15))])
-    assert since.missing(NOW) == Missing(since.need, 1, None)
+    # Many at once, of other counts and sets, in the order of the question.
+    young = replace(need, since=START + timedelta(minutes=15))
+    none = Need("T1", replace(HA, filter="nobody's").set_key(), 2, 1.0)
+    asked = [young, none, replace(need, count=5), replace(need, count=1), need]
+    since, *others = catalogue.held(asked)
+    assert since.missing(NOW) == Missing(young, 1, None)
+    assert [len(one.taken) for one in others] == [0, 3, 1, 2]
+    assert [one.need for one in others] == asked[1:]
 
 
 def test_an_order_holds_for_its_rig_and_night_until_it_is_replaced_or_taken_back(
