@@ -37,7 +37,7 @@ def health(
     clock = SystemClock()
     archive = Archive.of(settings, clock)
     try:
-        found = trends(archive.catalogue.masters(rig=rig or None, valid=True))
+        found = trends(archive.catalogue.browse.valid_masters(rig or None))
         late = stale_for_too_long(settings, board_of(settings, archive), clock.now())
     finally:
         archive.close()

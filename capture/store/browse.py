@@ -90,6 +90,21 @@ class Browse:
         with self._database.read() as session:
             return [master_view(row, ()) for row in session.scalars(query.limit(limit))]
 
+    def valid_masters(self, rig: str | None = None) -> list[MasterRow]:
+        """As `Catalogue.masters` with `valid`, without their inputs: of a hundred thousand, in seconds."""
+        # Plain rows: objects with an identity cost three times as much.
+        query = select(MasterTable.__table__).where(MasterTable.withdrawn.is_(None))
+        if rig is not None:
+            query = query.where(MasterTable.rig == rig)
+        with self._database.read() as session:
+            rows = session.execute(query.order_by(MasterTable.built.desc(), MasterTable.id.desc()))
+            found = [master_view(row, ()) for row in rows]
+        events = self._told.events(rig=rig)
+        starts = {key: valid_from(events, *key) for key in {(row.rig, row.spec) for row in found}}
+        return [
+            row for row in found if (start := starts[row.rig, row.spec]) is None or row.oldest_input >= start
+        ]
+
     def master(self, number: int) -> MasterRow | None:
         """The master of that id, without its inputs; None when there is none."""
         query = select(MasterTable).options(lazyload(MasterTable.inputs)).where(MasterTable.id == number)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row
 
@@ -272,8 +272,8 @@ def master_values(new: NewMaster) -> dict[str, Any]:
     return values | spec_values(new.spec) | {"inputs": inputs}
 
 
-def master_view(row: MasterTable, inputs: tuple[int, ...] | None = None) -> MasterRow:
-    """A master's view; `inputs`: its frames' ids in order, where they have been read already."""
+def master_view(row: MasterTable | Row[Any], inputs: tuple[int, ...] | None = None) -> MasterRow:
+    """A master's view; `inputs`: its frames' ids in order; a plain row of the table's columns wants them."""
     return MasterRow(
         id=row.id,
         rig=row.rig,
@@ -282,7 +282,7 @@ def master_view(row: MasterTable, inputs: tuple[int, ...] | None = None) -> Mast
         path=row.path,
         sha256=row.sha256,
         method=row.method,
-        count=row.count,
+        count=cast(int, row.count),
         built=row.built,
         newest_input=row.newest_input,
         oldest_input=row.oldest_input,

@@ -60,7 +60,7 @@ def health(desk: Desk) -> tuple[list[Trend], list[str]]:
     """
 
     def made() -> tuple[list[Trend], list[str]]:
-        found = trends(desk.archive.catalogue.masters(valid=True))
+        found = trends(desk.archive.catalogue.browse.valid_masters())
         late = stale_for_too_long(desk.config, board(desk), desk.archive.clock.now())
         return found, [*alarms(found), *map(stale_sentence, late)]
 
