@@ -10,6 +10,7 @@ from typing import Any
 
 from capture.frame import FrameSpec
 from capture.journal import Entry
+from capture.library.health.trends import told_value
 from capture.night.report import words
 from capture.night.report.svg import clean
 from capture.web.link import Told
@@ -20,6 +21,12 @@ FRESHNESS = {
     "short": ("too few", "bad"),
     "beyond": ("not needed", "idle"),
 }
+
+# The longest ending first.
+_UNITS = {
+    "_e_per_adu": "e-/ADU", "_adu_s": "ADU/s", "_percent": "%", "_arcsec": "\u2033", "_deg": "\u00b0",
+    "_adu": "ADU", "_px": "px", "_e": "e-", "_s": "s",
+}  # fmt: skip
 
 
 def moment(value: datetime | str | None) -> str:
@@ -112,6 +119,23 @@ def silence(told: Told) -> str:
     return f"The service has not answered since {since} UTC. What follows is its last word."
 
 
+def quantity(name: str) -> str:
+    """The name of a figure, as `read_noise_adu`, without its unit, for people."""
+    return _split(name)[0].replace("_", " ")
+
+
+def unit(name: str) -> str:
+    """The unit that the name of a figure ends in, or nothing."""
+    return _split(name)[1]
+
+
+def _split(name: str) -> tuple[str, str]:
+    for ending, word in _UNITS.items():
+        if name.endswith(ending) and name != ending:
+            return name.removesuffix(ending), word
+    return name, ""
+
+
 def _time(value: datetime | str | None) -> datetime | None:
     if isinstance(value, str):
         try:
@@ -125,5 +149,5 @@ ALL = {
     "moment": moment, "degrees": degrees, "age": age, "left": left, "until": until, "file_name": file_name,
     "points": points, "size": size, "spec": spec, "celsius": words.celsius, "adu": words.adu,
     "seconds": words.seconds, "duration": lambda s: words.duration(timedelta(seconds=s)),
-    "method": words.method, "state_of": state_of,
+    "method": words.method, "state_of": state_of, "quantity": quantity, "unit": unit, "figure": told_value,
 }  # fmt: skip

@@ -149,4 +149,6 @@ def _judged(
 
 def told_value(value: float) -> str:
     """A figure to four digits, without an exponent where it can be."""
+    if abs(value) < 1e-4:
+        return f"{round(value, 6) + 0.0:.6f}".rstrip("0").rstrip(".")
     return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_a_master_is_fetched_whole_by_anybody_with_what_it_was_made_of(served: S
 def test_nonsense_is_answered_with_what_is_wrong(served: Served, path: str, status: int, said: str) -> None:
     got = served.as_("member").get(path)
     assert (got.status_code, said in got.text) == (status, True)
+    assert ">Sign out<" in got.text
 
 
 def test_a_dry_run_shows_the_job_and_asks_the_service_for_nothing(served: Served) -> None:
@@ -203,3 +205,13 @@ def test_the_last_word_of_a_service_that_fell_silent_is_shown_as_old(tmp_path: A
         refused = page.as_("operator").post("/control/pause", rig="T1", why="because")
         assert (refused.status_code, "does not answer" in refused.text) == (503, True)
         assert me.get("/healthz").json() == {"ok": True, "service": False}
+
+
+def test_figures_have_their_units_and_one_master_is_compared_with_nothing(served: Served) -> None:
+    me = served.as_("member")
+    (bias, *_) = me.get("/api/v1/masters?kind=bias").json()
+    text = me.get(f"/library/{bias['id']}").text
+    assert re.search(r"<dt>median</dt><dd>[\d.]+ ADU</dd>", text), text
+    health = me.get("/health").text
+    assert "nothing to compare it with yet" in health
+    assert "as usual" not in health

@@ -13,7 +13,7 @@ import pytest
 from capture.clock import SimulatedClock
 from capture.frame import FrameSpec, Kind, Pixels
 from capture.journal import Entry, Journal
-from capture.library.health.trends import Trend, alarms, trends
+from capture.library.health.trends import Trend, alarms, told_value, trends
 from capture.library.masters import build_masters
 from capture.store.archive import Archive
 from tests.capture.store.frames import NIGHT, SITE, START, make_frame
@@ -149,3 +149,11 @@ def test_alarms_are_of_the_newest_master_alone(watched: Camera) -> None:
     watched.take(BIAS, watched.biases(read_adu=6.5))
     watched.take(BIAS, watched.biases())
     assert alarms(trends(watched.archive.catalogue.masters())) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.0, "0"), (-1e-9, "0"), (-3.24e-5, "-0.000032"), (0.054321, "0.05432"), (12345.6, "12346")],
+)
+def test_a_figure_is_told_without_an_exponent(value: float, told: str) -> None:
+    assert told_value(value) == told
