@@ -161,55 +161,67 @@ class RigNight:
             self._wait_until(reserved.end)
             return True
         plan, now = self.plan(), self._clock.now()
-        put_off = now < self._no_darks_before
-        passed = self._finished | {b.key for b in plan.blocks if b.needs_dark and put_off}
-        too_warm = self._too_warm(plan, now)
-        passed = passed | too_warm
-        is_dark_for_others = not self._rig.permits_panel()
-        if is_dark_for_others:
-            passed = passed | {"panel"}
-        block = due(plan, now, passed)
+        passed, again = self._put_off(plan, now)
+        block = due(plan, now, self._finished | passed)
         if block is None:
-            change = next_change(plan, now, self._finished)
-            if due(plan, now, self._finished) is not None:
-                waits = [change] if change is not None else []
-                waits += [self._no_darks_before] if put_off else []
-                waits += [self._cool_again] if too_warm and self._cool_again is not None else []
-                waits += [now + timedelta(seconds=_LOOK_AGAIN_S)] if is_dark_for_others else []
-                change = min(waits)
-            if change is not None:
-                self._wait_until(change)
-            return change is not None
+            return self._rest(plan, now, again)
         if block.needs_dark and not self._dark_enough_for(block):
-            self._journal.say(self._rig.name, "waiting", f"{block.sequence} wait for a roof that stays shut")
-            self._rig.patience.wait(
-                "the roof",
-                lambda: (
-                    self._is_asked() or self._dark_enough_for(block) or self._clock.now() >= block.window.end
-                ),
-                _FOREVER_S,
-                poll_s=_LOOK_AGAIN_S,
-            )
-            return True
+            self._await_darkness(block)
+        else:
+            self._begin(plan, block)
+        return True
+
+    def _put_off(self, plan: RigPlan, now: datetime) -> tuple[set[str], list[datetime]]:
+        """The blocks that cannot be done yet, and the times to look at them again."""
+        passed, again = self._too_warm(plan, now), []
+        if passed and self._cool_again is not None:
+            again.append(self._cool_again)
+        if now < self._no_darks_before:
+            passed |= {b.key for b in plan.blocks if b.needs_dark}
+            again.append(self._no_darks_before)
+        if not self._rig.permits_panel():
+            passed.add("panel")
+            again.append(now + timedelta(seconds=_LOOK_AGAIN_S))
+        return passed, again
+
+    def _rest(self, plan: RigPlan, now: datetime, again: list[datetime]) -> bool:
+        """Wait for what comes next; False when nothing does."""
+        change = next_change(plan, now, self._finished)
+        if due(plan, now, self._finished) is not None:
+            change = min(again if change is None else [change, *again])
+        if change is not None:
+            self._wait_until(change)
+        return change is not None
+
+    def _await_darkness(self, block: Block) -> None:
+        self._journal.say(self._rig.name, "waiting", f"{block.sequence} wait for a roof that stays shut")
+        self._rig.patience.wait(
+            "the roof",
+            lambda: self._is_asked() or self._dark_enough_for(block) or self._clock.now() >= block.window.end,
+            _FOREVER_S,
+            poll_s=_LOOK_AGAIN_S,
+        )
+
+    def _begin(self, plan: RigPlan, block: Block) -> None:
+        """Do the block as far as it goes, and keep what that means for the rest of the night."""
         job = self._runner.job(block, self._night)
         if block.by_day and job.dark_model is None:
             why = "the library has no masters yet that tell how dark a dark is"
             self._journal.say(self._rig.name, "plan", f"no {block.key}: {why}")
             self._finished.add(block.key)
-            return True
+            return
         try:
             outcome = self._run(block, job)
         except NotCold as error:
             self._journal.say(self._rig.name, "alarm", str(error))
             self._not_cold(plan, block)
-            return True
+            return
         if outcome.leaked and block.by_day:
             self._finished |= {b.key for b in plan.blocks if b.by_day}
         elif outcome.leaked:
             self._no_darks_before = self._clock.now() + _AFTER_A_LEAK
         else:
             self._conclude(block, outcome.complete)
-        return True
 
     def _run(self, block: Block, job: Job) -> Outcome:
         """Run the job, and see to the request that it is for."""
