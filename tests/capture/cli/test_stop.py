@@ -7,12 +7,14 @@ import signal
 import socket
 import sqlite3
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.capture.cli.command import CONFIG, ROOF, sun_here, write_config
 from tests.capture.cli.running import Running, running, simulators, value
+from tests.ports import free_port
 
 # Far below the 600 s of an exposure, and above what a machine with much else to do adds to the 2 s aimed at.
 SOON_S = 10.0
@@ -137,6 +139,22 @@ def test_the_demo_stops_by_ctrl_c(tmp_path: Path, ignored: bool) -> None:
         status, took_s = command.ended()
         assert (status, took_s < SOON_S) == (130, True), (status, took_s, command.out, command.err)
         assert command.err == "nightcal: stopped by the operator\n"
+
+
+def test_the_demo_shows_its_page_until_a_service_manager_ends_it(tmp_path: Path) -> None:
+    port = free_port()
+    with running(
+        tmp_path, "demo", "--web", "--size", "64", "--short", "--rate", "60", "--port", str(port)
+    ) as command:
+        command.until(lambda: f"the page is at http://127.0.0.1:{port}" in command.out)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+            assert json.load(answer)["ok"] is True
+        command.signal(signal.SIGTERM)
+        status, took_s = command.ended()
+        assert (status, took_s < SOON_S) == (130, True), (status, took_s, command.out, command.err)
+        assert command.err.endswith("stopped by the operator\n")
+    with socket.socket() as again:
+        assert again.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_simulate_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
