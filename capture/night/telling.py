@@ -57,6 +57,7 @@ def telling(farm: Farm, sender: Sender | None = None) -> Iterator[None]:
     )  # fmt: skip
     # What the guard found at the start is among what somebody must be told.
     farm.journal.listen(crier.hear, recent=True)
+    farm.archive.listen(crier.hear)
     worker = farm.clock.spawn(crier.run, "crier", _RANK)
     try:
         yield

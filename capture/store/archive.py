@@ -17,7 +17,7 @@ from capture.clock import Clock
 from capture.config import Config
 from capture.errors import StoreError
 from capture.frame import Frame
-from capture.journal import Entry
+from capture.journal import Entry, Listener
 from capture.site import Site
 from capture.store import fits_file, headers, paths
 from capture.store.catalogue import Catalogue, NewFrame
@@ -33,6 +33,8 @@ CATALOGUE = "catalogue.sqlite"
 EVENTS = "events.jsonl"
 # So many rows are made with one commit, and at most so many files read again after a kill.
 _BATCH = 100
+# Of its own entries so many are kept for who listens later.
+_MOST_SAID = 100
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -73,6 +75,8 @@ class Archive:
         # Frames on disk whose rows the database did not take, without their pixels.
         self._owed: deque[NewFrame] = deque()
         self._paying = threading.Lock()
+        self._said: list[Entry] = []
+        self._listeners: list[Listener] = []
 
     @classmethod
     def of(cls, config: Config, clock: Clock) -> Archive:
@@ -82,6 +86,13 @@ class Archive:
     def close(self) -> None:
         """Close the catalogue."""
         self.catalogue.close()
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with what the archive itself said since it was opened, and with what it says."""
+        said = self._said.copy()
+        self._listeners.append(listener)
+        for entry in said:
+            listener(entry)
 
     def path_of(self, row: FrameRow | MasterRow) -> Path:
         """Where the file of a frame or a master is."""
@@ -181,9 +192,15 @@ class Archive:
         self._tell_of_spoilt(self.catalogue.quarantine.recall())
         return adopted
 
+    def _say(self, entry: Entry) -> None:
+        self.catalogue.add_entry(entry)
+        self._said = [*self._said, entry][-_MOST_SAID:]
+        for listener in self._listeners:
+            listener(entry)
+
     def _tell_of_spoilt(self, told: str) -> None:
         if told:
-            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", told))
+            self._say(Entry(self.clock.now(), "nightcal", "alarm", told))
 
     def _restore(self) -> None:
         """Tell the catalogue what only the files beside it know of what people said."""
@@ -197,18 +214,16 @@ class Archive:
                 f"{accounts} accounts and {points} lines of points are made again, as {POINTS} tells; the "
                 f"accounts want new passwords: nightcal users reset-password"
             )
-            self.catalogue.add_entry(Entry(self.clock.now(), "nightcal", "alarm", text))
+            self._say(Entry(self.clock.now(), "nightcal", "alarm", text))
         for pause in self.catalogue.pauses.restore(told):
             text = f"{pause}; the catalogue that knew it was lost"
-            self.catalogue.add_entry(Entry(self.clock.now(), pause.rig, "alarm", text))
+            self._say(Entry(self.clock.now(), pause.rig, "alarm", text))
 
     def set_aside(self, file: Path, why: StoreError) -> None:
         """Keep a damaged file as `*.damaged`, where nobody takes it for whole, and say so in the entries."""
         file.rename(file.with_name(file.name + paths.DAMAGED))
         name = file.relative_to(self.root).as_posix()
-        self.catalogue.add_entry(
-            Entry(self.clock.now(), "nightcal", "damaged", f"{why}; set aside", {"path": name})
-        )
+        self._say(Entry(self.clock.now(), "nightcal", "damaged", f"{why}; set aside", {"path": name}))
 
     def _adopted(self, file: Path) -> NewFrame | None:
         try:

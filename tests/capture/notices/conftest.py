@@ -84,6 +84,7 @@ class Town:
             journal.listen(self.entries.append)
             crier = Crier(self.config, self.config.notify, archive, journal.say, self.sender, report)
             journal.listen(crier.hear)
+            archive.listen(crier.hear)
             worker = self.clock.spawn(crier.run, "crier", 90)
             try:
                 yield archive, journal

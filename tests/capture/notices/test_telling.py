@@ -162,6 +162,22 @@ def test_a_night_that_a_rig_did_not_end_is_reported_at_noon(town: Town) -> None:
     assert len(town.sender.sent) == 2
 
 
+def test_what_the_archive_finds_damaged_is_told_whether_it_was_found_before_or_since(town: Town) -> None:
+    def story(archive: Archive, journal: Journal) -> None:
+        for number in range(2):
+            torn = archive.root / "raw" / "2026-11-21" / "T1" / "dark" / f"torn_{number}.fits"
+            torn.parent.mkdir(parents=True, exist_ok=True)
+            torn.write_bytes(b"SIMPLE  =")
+            archive.reconcile()
+            late: list[Entry] = []
+            archive.listen(late.append)
+            assert len(late) == number + 1
+            town.rest(minutes=40)
+
+    town.live(story)
+    assert [f"torn_{n}" in one.message.body for n, one in enumerate(town.sender.to(OPS))] == [True, True]
+
+
 def test_alarms_are_told_while_the_catalogue_is_away_and_not_again_when_it_is_back(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
