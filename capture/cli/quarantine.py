@@ -11,9 +11,12 @@ from capture.cli.ask import who
 from capture.cli.console import console, show_json, show_table
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import SystemClock
-from capture.config import load_config
+from capture.config import Config, load_config
 from capture.errors import BadInput
+from capture.journal import Entry
+from capture.night.happenings import release as give_back
 from capture.night.happenings import set_aside
+from capture.notices.crier import keep_notices
 from capture.store.archive import Archive
 from capture.store.quarantine import SetAside
 from capture.store.rows import FrameRow
@@ -40,6 +43,7 @@ def quarantine(
         if since:
             said = set_aside(archive, settings, rig, kinds, since, who(), why, clock.now())
             console.print(said, markup=False)
+            _tell(settings, archive, Entry(clock.now(), rig, "quarantine", said))
             return
         found = [(one, frame) for one, frame in _aside(archive) if rig in ("", frame.rig)]
     finally:
@@ -75,30 +79,24 @@ def release(
 
     No rule sets them aside once more; `nightcal library log` tells who gave them back, when and why.
     """
-    if not why.strip():
-        raise BadInput("--why wants a reason: those who look at the frames later will read it")
     clock = SystemClock()
     archive = Archive.of(load_config(config), clock)
     try:
-        numbers: set[int] = set()
-        there = [(one, frame) for one, frame in _aside(archive) if rig in ("", frame.rig)]
-        for name in frames:
-            mine = {
-                one.frame
-                for one, frame in there
-                if name in (frame.path, PurePosixPath(frame.path).name, f"{one.when:%Y-%m-%dT%H:%M:%SZ}")
-            }
-            if not mine:
-                raise BadInput(
-                    f"{name!r} is no frame that is set aside; nightcal library quarantine shows them"
-                )
-            numbers |= mine
-        back = archive.catalogue.quarantine.release(numbers, clock.now(), who(), why.strip())
+        back = give_back(archive, rig, frames, who(), why, clock.now())
     finally:
         archive.close()
     console.print(f"{len(back.frames)} frames count again", markup=False)
     for master in back.masters:
         console.print(f"{master} counts again", markup=False)
+
+
+def _tell(settings: Config, archive: Archive, entry: Entry) -> None:
+    archive.catalogue.add_entry(entry)
+    try:
+        keep_notices(settings, archive, entry)
+    except BadInput as error:
+        # The frames are aside all the same; an address may be in the service's environment alone.
+        console.print(f"nobody is told of it: {error}", markup=False)
 
 
 def _aside(archive: Archive) -> list[tuple[SetAside, FrameRow]]:

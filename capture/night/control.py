@@ -10,6 +10,7 @@ Who asks and why (`who`, `why`) is kept with what was asked. Answers are `{...}`
     event {"rig", "kind", "filters", "at", "note"}                 {"recorded": [[NUMBER, TEXT]]}
     order {"rig", "flats"}                  tonight's flats that come first, as `Ha, OIII x20`: {"told"}
     set_aside {"rig", "kinds", "since"}     frames that count no longer: {"told"}
+    release {"rig", "frames"}               those that are set aside count again: {"told"}
     reset_guard                             somebody has looked at the roof's fault: {"told"}
 """
 
@@ -27,7 +28,7 @@ from capture.errors import NightcalError
 from capture.journal import Entry, Journal
 from capture.local_door import Answer, LocalDoor, Request
 from capture.night.hand_runs import HandRun
-from capture.night.happenings import record, set_aside
+from capture.night.happenings import record, release, set_aside
 from capture.night.ordering import give_order
 from capture.night.service import Service
 
@@ -90,6 +91,8 @@ class Control(LocalDoor):
                 return {"told": self._order(str(request["rig"]), str(request["flats"]), who, why)}
             case "set_aside":
                 return {"told": self._set_aside(request, who, why)}
+            case "release":
+                return {"told": self._release(request, who, why)}
             case "reset_guard":
                 return {"told": service.reset_guard(who, why)}
             case other:
@@ -123,6 +126,18 @@ class Control(LocalDoor):
         farm = self._service.farm
         rig, kinds, since = (str(request.get(key, "")) for key in ("rig", "kinds", "since"))
         said = set_aside(farm.archive, farm.config, rig, kinds, since, who, why, farm.clock.now())
+        farm.journal.say(rig, "quarantine", said)
+        self._service.tick()
+        return f"{rig}: {said}"
+
+    def _release(self, request: Request, who: str, why: str) -> str:
+        farm = self._service.farm
+        rig, frames = str(request.get("rig", "")), str(request.get("frames", ""))
+        farm.config.rig_named(rig)
+        names = [name.strip() for name in frames.split(",") if name.strip()]
+        back = release(farm.archive, rig, names, who, why, farm.clock.now())
+        count = f"{len(back.frames)} frames and {len(back.masters)} masters"
+        said = f"{count} count again, given back by {who}: {why}"
         farm.journal.say(rig, "quarantine", said)
         self._service.tick()
         return f"{rig}: {said}"

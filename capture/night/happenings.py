@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from capture.journal import Entry
 from capture.night.needs import known_filters
 from capture.store.archive import Archive
 from capture.store.events import EventKind, EventRow
+from capture.store.quarantine import GivenBack
 
 KINDS = ", ".join(EventKind)
 
@@ -78,6 +80,25 @@ def set_aside(
     return (
         f"{count} frames ({', '.join(kinds)}) since {start:%Y-%m-%d %H:%M} UTC are set aside by {who}: {why}"
     )
+
+
+def release(archive: Archive, rig: str, names: Iterable[str], who: str, why: str, now: datetime) -> GivenBack:
+    """Let frames that are set aside count again, and the masters that were withdrawn for them.
+
+    `rig`: whose, all rigs' if it is empty; `names`: files, or times when they were set aside, as
+    2026-11-21T16:30:05Z, for all of then. Raises BadInput, StoreError.
+    """
+    if not why.strip():
+        raise BadInput("a release wants a reason: those who look at the frames later will read it")
+    quarantine, numbers = archive.catalogue.quarantine, set[int]()
+    for name in names:
+        mine = quarantine.named(rig, name)
+        if not mine:
+            raise BadInput(f"{name!r} is no frame that is set aside; nightcal library quarantine shows them")
+        numbers.update(mine)
+    if not numbers:
+        raise BadInput("say which frames: names of files, or the time when they were set aside")
+    return quarantine.release(numbers, now, who, why.strip())
 
 
 def sentence(row: EventRow) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from capture.errors import StoreError
@@ -28,6 +28,17 @@ class SetAside:
     when: datetime
     who: str
     why: str
+
+
+@dataclass(frozen=True)
+class AsideAtOnce:
+    """Frames of one rig that one person set aside at one time for one reason, and how many."""
+
+    rig: str
+    when: datetime
+    who: str
+    why: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,37 @@ class Quarantine:
         query = _active().order_by(QuarantineTable.time, QuarantineTable.frame)
         with self._database.read() as session:
             return [SetAside(row.frame, row.time, row.who, row.why) for row in session.scalars(query)]
+
+    def latest(self, most: int) -> list[AsideAtOnce]:
+        """What was set aside last and is not released, at most so many times of it, the newest first."""
+        alike = (FrameTable.rig, QuarantineTable.time, QuarantineTable.who, QuarantineTable.why)
+        query = (
+            select(*alike, func.count())
+            .join(FrameTable, FrameTable.id == QuarantineTable.frame)
+            .where(QuarantineTable.released.is_(None))
+            .group_by(*alike)
+            .order_by(QuarantineTable.time.desc(), FrameTable.rig, QuarantineTable.who, QuarantineTable.why)
+        )
+        with self._database.read() as session:
+            return [AsideAtOnce(*row) for row in session.execute(query.limit(most))]
+
+    def named(self, rig: str, name: str) -> list[int]:
+        """The frames, by id, of a rig (of all if it is empty) that are set aside, by path or its last part.
+
+        Or by the time when they were set aside, as 2026-11-21T16:30:05Z.
+        """
+        query = select(QuarantineTable.frame, QuarantineTable.time, FrameTable.path)
+        query = query.join(FrameTable, FrameTable.id == QuarantineTable.frame)
+        query = query.where(QuarantineTable.released.is_(None))
+        if rig:
+            query = query.where(FrameTable.rig == rig)
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+        return [
+            frame
+            for frame, time, path in rows
+            if name in (path, path.rpartition("/")[2], f"{time:%Y-%m-%dT%H:%M:%SZ}")
+        ]
 
 
 def _active() -> Select[QuarantineTable]:

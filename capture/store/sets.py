@@ -110,7 +110,7 @@ def held(session: Session, events: Iterable[EventRow], needs: Iterable[Need]) ->
     return holdings
 
 
-def _newest(keys: list[str], count: int) -> Select[tuple[str, datetime]]:
+def _newest(keys: list[str], count: int) -> Select[str, datetime]:
     """When the newest good frames of these sets were taken: `count` of each, and more where some are equal.
 
     By the oldest of them, which the index finds at once: a rank would look at every frame of the sets.

@@ -261,6 +261,12 @@ def set_aside(request: Request, ask: asks.SetAsideAsk) -> Told:
     return _carried_out(request, ask)
 
 
+@router.post("/release")
+def release(request: Request, ask: asks.ReleaseAsk) -> Told:
+    """Frames that were set aside and count again."""
+    return _carried_out(request, ask)
+
+
 @router.post("/guard/reset")
 def reset_guard(request: Request, ask: asks.ResetGuardAsk) -> Told:
     """Forget the roof's fault."""

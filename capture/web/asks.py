@@ -103,6 +103,19 @@ class SetAsideAsk(Ask):
         return super().told() | {"kinds": ",".join(self.kinds)}
 
 
+class ReleaseAsk(Ask):
+    """Frames that are set aside count again, and the masters that were withdrawn for them.
+
+    `frames`: names of files separated by commas, or the time when they were set aside, as
+    2026-11-21T16:30:05Z, for all of then.
+    """
+
+    action: ClassVar = Action.SET_ASIDE
+    what: ClassVar = "release"
+    rig: Rig
+    frames: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class ResetGuardAsk(Ask):
     """Forget the roof's fault, after somebody has looked at the roof."""
 

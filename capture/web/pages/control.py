@@ -1,4 +1,4 @@
-"""What operators do: start, stop, pause, order, tell, set aside, reset."""
+"""What operators do: start, stop, pause, order, tell, set aside, release, reset."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def _page(
         kinds=list(EventKind),
         filters={rig.name: known_filters(rig, catalogue) for rig in desk.config.rig},
         orders={rig: catalogue.told.order(rig, night) for rig in desk.rigs},
+        aside=catalogue.quarantine.latest(20),
         events=[event for rig in desk.rigs for event in catalogue.told.events(rig=rig)][-20:],
     )
 
@@ -94,6 +95,8 @@ def act(request: Request, what: str, fields: Fields) -> Response:
         case "set-aside":
             kinds, since = fields.get("kinds", []), one(fields, "since")
             ask = _checked(request, asks.SetAsideAsk, rig=rig, kinds=kinds, since=since, why=why)
+        case "release":
+            ask = _checked(request, asks.ReleaseAsk, rig=rig, frames=one(fields, "frames"), why=why)
         case "reset-guard":
             ask = _checked(request, asks.ResetGuardAsk, why=why)
         case _:

@@ -64,6 +64,17 @@ def test_released_frames_and_their_master_count_again_and_who_did_it_is_kept(cat
     for minute in (3, 2):
         since, when = START + timedelta(minutes=minute), LATER + timedelta(hours=3 - minute)
         quarantine.set_aside("T1", (Kind.DARK,), since, when, "a test", "light")
+    of_minute_2, of_minute_3 = quarantine.latest(5)
+    assert (of_minute_2.rig, of_minute_2.count, of_minute_2.who, of_minute_2.why) == (
+        "T1",
+        1,
+        "a test",
+        "light",
+    )
+    assert quarantine.latest(1) == [of_minute_2]
+    of_then = f"{of_minute_3.when:%Y-%m-%dT%H:%M:%SZ}"
+    assert quarantine.named("T1", of_then) == quarantine.named("", frames[3].path) == [frames[3].id]
+    assert quarantine.named("T2", of_then) == quarantine.named("T1", frames[1].path) == []
     later = LATER + timedelta(days=1)
     first = quarantine.release([frames[3].id], later, "operator", "a lamp next door")
     assert (first.frames, first.masters) == ([frames[3].path], []), "the other frame is still aside"
@@ -71,7 +82,7 @@ def test_released_frames_and_their_master_count_again_and_who_did_it_is_kept(cat
     assert catalogue.frames() == frames
     assert catalogue.masters(valid=True) == [master]
     assert catalogue.board() == board
-    assert quarantine.all() == []
+    assert quarantine.all() == quarantine.latest(5) == []
     assert quarantine.released([frame.id for frame in frames]) == {frames[2].id, frames[3].id}
     told = [(one.what, one.who, one.why) for one in catalogue.changes.all()]
     assert (What.RELEASE, "operator", "a lamp next door") in told

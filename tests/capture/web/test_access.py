@@ -79,6 +79,7 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("POST", "/api/v1/orders"): (OPERATOR, {"rig": "T1", "flats": "Ha"} | WHY),
     ("POST", "/api/v1/events"): (OPERATOR, EVENT),
     ("POST", "/api/v1/set-aside"): (OPERATOR, ASIDE),
+    ("POST", "/api/v1/release"): (OPERATOR, {"rig": "T1", "frames": "2026-11-21T16:30:05Z"} | WHY),
     ("POST", "/api/v1/guard/reset"): (OPERATOR, WHY),
     ("GET", "/api/v1/requests"): (MEMBER, None),
     ("POST", "/api/v1/requests/quote"): (MEMBER, WANTED),

@@ -104,6 +104,7 @@ def test_a_dry_run_shows_the_job_and_asks_the_service_for_nothing(served: Served
         ("event", {"kind": "filter_cleaned", "filters": "Ha"}, {"ask": "event", "kind": "filter_cleaned"}),
         ("set-aside", {"kinds": ["bias", "dark"], "since": "2026-11-21T16:30"},
          {"ask": "set_aside", "kinds": "bias,dark", "since": "2026-11-21T16:30"}),
+        ("release", {"frames": "a.fits, b.fits"}, {"ask": "release", "frames": "a.fits, b.fits"}),
         ("reset-guard", {}, {"ask": "reset_guard"}),
         ("stop", {}, {"ask": "stop"}),
     ],
