@@ -31,6 +31,30 @@ _LEASE, _LEASE_LASTS = "@notices", timedelta(minutes=5)
 Report = Callable[[date], Message]
 
 
+def notices_of(entry: Entry, addresses: Sequence[Address]) -> list[NewNotice]:
+    """Whom of these an entry of the journal is for, a notice each."""
+    topic = topic_of(entry)
+    if topic is None:
+        return []
+    about, owner = (entry.data.get(key) for key in ("to", "owner"))
+    return [
+        NewNotice(one.recipient, topic.value, title_of(entry, topic), entry.text, entry.time)
+        for one in addresses
+        if (topic in one.topics or (topic is Topic.WITHDRAWN and owner == one.recipient))
+        and not (entry.source == SOURCE and about == one.recipient)
+    ]
+
+
+def keep_notices(config: Config, archive: Archive, entry: Entry) -> None:
+    """Keep what a command has done for the service, which tells it within a minute.
+
+    Raises StoreError, and BadInput where an address of the config cannot be had here.
+    """
+    if config.notify is not None:
+        known = persons(archive.catalogue.accounts.addresses(), mail_account(config.notify))
+        archive.catalogue.notices.add_all(notices_of(entry, [*channels(config.notify), *known]))
+
+
 class Crier:
     """Listens to a journal by `hear`, and lives by `run` on a worker of its own until `end`."""
 
@@ -116,7 +140,7 @@ class Crier:
             if "ended" in entry.data:
                 night = date.fromisoformat(str(entry.data["ended"]))
                 self._ended.setdefault(night, set()).add(entry.source)
-            self._unkept = [*self._unkept, *self._notices_of(entry)][-_MOST_HEARD:]
+            self._unkept = [*self._unkept, *notices_of(entry, self._addresses)][-_MOST_HEARD:]
         if not self._unkept:
             return True
         try:
@@ -126,18 +150,6 @@ class Crier:
             return False
         self._unkept = []
         return True
-
-    def _notices_of(self, entry: Entry) -> list[NewNotice]:
-        topic = topic_of(entry)
-        if topic is None:
-            return []
-        about, owner = (entry.data.get(key) for key in ("to", "owner"))
-        return [
-            NewNotice(one.recipient, topic.value, title_of(entry, topic), entry.text, entry.time)
-            for one in self._addresses
-            if (topic in one.topics or (topic is Topic.WITHDRAWN and owner == one.recipient))
-            and not (entry.source == SOURCE and about == one.recipient)
-        ]
 
     def _cry_unkept(self) -> None:
         """A catalogue that is away, as on a full disk, is just what somebody must hear of."""

@@ -95,6 +95,22 @@ def test_a_master_is_withdrawn_by_its_name_with_a_reason(nightcal: Nightcal, roo
     assert "a lamp was on" in shown
 
 
+def test_who_is_told_of_frames_set_aside_is_told_by_the_service_when_it_was_the_command(
+    nightcal: Nightcal, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = '[notify]\n[[notify.channel]]\nname = "ops"\nurl_env = "LIBRARY_OPS"\n'
+    config = load_config(write_config(tmp_path, text=CONFIG + channel))
+    aside = ("library", "quarantine", "--rig", "T1", "--kinds", "dark", "--since", "2020-01-01T00:00Z")
+    monkeypatch.delenv("LIBRARY_OPS", raising=False)
+    assert "nobody is told of it" in nightcal(*aside, "--why", "a lamp").out
+    monkeypatch.setenv("LIBRARY_OPS", "json://ops.invalid")
+    assert "nobody" not in nightcal(*aside, "--why", "another lamp").out
+    archive = Archive.of(config, SystemClock())
+    (kept,) = archive.catalogue.notices.waiting()
+    assert (kept.account, kept.event, "another lamp" in kept.body) == ("@ops", "withdrawn", True)
+    archive.close()
+
+
 def test_frames_are_set_aside_and_given_back_with_reasons(nightcal: Nightcal, root: Path) -> None:
     assert nightcal("library", "quarantine").out == "nothing is set aside\n"
     aside = ("library", "quarantine", "--rig", "T1", "--kinds", "dark", "--since", "2020-01-01T00:00Z")
