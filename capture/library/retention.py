@@ -98,35 +98,49 @@ def let_go(archive: Archive, files: Iterable[Dispensable], who: str) -> int:
 
 
 class _Masters:
-    """Which masters are live, which are superseded since when, and what each frame went into."""
+    """Which masters are live, which are superseded since when, and what each frame went into.
+
+    Read set by set, of those that are asked for.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._live: dict[tuple[str, FrameSpec, str], MasterRow] = {}
         self._sound: dict[int, bool] = {}
-        self.of_frame: dict[int, list[MasterRow]] = {}
+        self._of_frame: dict[int, list[MasterRow]] = {}
         self._superseded: dict[int, datetime] = {}
-        valid = {row.id for row in archive.catalogue.masters(valid=True)}
+        self._read: set[tuple[str, FrameSpec]] = set()
+
+    def _of(self, frame: FrameRow) -> list[MasterRow]:
+        rig, spec = frame.rig, frame.spec.set_key()
+        if (rig, spec) not in self._read:
+            self._read.add((rig, spec))
+            self._read_set(rig, spec)
+        return self._of_frame.get(frame.id, [])
+
+    def _read_set(self, rig: str, spec: FrameSpec) -> None:
+        catalogue = self._archive.catalogue
+        valid = {row.id for row in catalogue.masters(rig=rig, spec=spec, valid=True)}
         # The newest first: what comes after a valid one of its set is superseded by it.
-        for row in archive.catalogue.masters():
+        for row in catalogue.masters(rig=rig, spec=spec):
             key = row.rig, row.spec, row.camera
             if key in self._live:
                 self._superseded[row.id] = self._live[key].built
             if row.id in valid and key not in self._live:
                 self._live[key] = row
             for frame in row.inputs:
-                self.of_frame.setdefault(frame, []).append(row)
+                self._of_frame.setdefault(frame, []).append(row)
 
-    def superseded(self, frame: int) -> datetime | None:
+    def superseded(self, frame: FrameRow) -> datetime | None:
         """Since when every master of a frame has a live and sound successor; None while one has none."""
-        mine = self.of_frame.get(frame, [])
+        mine = self._of(frame)
         if not mine or not all(row.id in self._superseded and self._has_heir(row) for row in mine):
             return None
         return max(self._superseded[row.id] for row in mine)
 
-    def is_in_use(self, frame: int) -> bool:
+    def is_in_use(self, frame: FrameRow) -> bool:
         """Whether it went into a master that is live, or that nothing has taken the place of."""
-        return any(row.id not in self._superseded for row in self.of_frame.get(frame, []))
+        return any(row.id not in self._superseded for row in self._of(frame))
 
     def _has_heir(self, row: MasterRow) -> bool:
         heir = self._live[row.rig, row.spec, row.camera]
@@ -143,10 +157,10 @@ def _why_not_needed(frame: FrameRow, masters: _Masters, policy: RetentionConfig,
     """Why a frame may go; empty when it may not."""
     if not frame.good:
         days = policy.rejected_days
-        if days is None or masters.is_in_use(frame.id):
+        if days is None or masters.is_in_use(frame):
             return ""
         return f"rejected, and older than {days:g} days"
-    since, days = masters.superseded(frame.id), policy.superseded_days
+    since, days = masters.superseded(frame), policy.superseded_days
     if days is None or since is None or now - since < timedelta(days=days):
         return ""
     return f"its master was superseded on {since:%Y-%m-%d}, more than {days:g} days ago"

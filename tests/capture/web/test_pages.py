@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.capture.store.frames import DARK
+from capture.frame import Kind
+from tests.capture.store.frames import DARK, START
 from tests.capture.web.conftest import HOSTILE, Served, page_over_library
 
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
@@ -140,6 +141,20 @@ def test_a_run_that_makes_no_sense_is_refused_before_anybody_is_asked(
     got = served.as_("operator").post("/control/run", **({"rig": "T1", "why": "because", "do": "dry"} | form))
     assert got.status_code == 422
     assert not served.asked
+
+
+def test_what_is_set_aside_is_shown_with_a_form_that_releases_it(served: Served) -> None:
+    quarantine, now = served.desk.archive.catalogue.quarantine, served.desk.clock.now()
+    aside = quarantine.set_aside("T1", (Kind.DARK,), START, now, "ada", "<b>light</b>")
+    try:
+        text = served.as_("operator").get("/control").text
+    finally:
+        quarantine.release(aside, now, "ada", "a test ends")
+    assert aside
+    assert f"{len(aside)} frames" in text
+    assert "by ada: &lt;b&gt;light&lt;/b&gt;" in text
+    assert f'name="frames" value="{now:%Y-%m-%dT%H:%M:%SZ}"' in text
+    assert "Set aside now" not in served.as_("operator").get("/control").text
 
 
 def test_a_member_is_offered_what_there_is_quoted_queued_and_may_cancel(served: Served) -> None:
