@@ -61,12 +61,16 @@ def sound_number(cards: Cards, *names: str) -> float | None:
     return None
 
 
+# Databases hold whole numbers of 32 bits.
+_NO_SETTING = 1 << 31
+
+
 def setting(value: float | None) -> int | None:
     """A setting of the camera; NINA writes -1 for unknown, and a broken number is none.
 
     Under GAIN such a one is electrons per ADU, as CCD programs write it.
     """
-    return int(value) if value is not None and value == int(value) and value >= 0 else None
+    return int(value) if value is not None and value == int(value) and 0 <= value < _NO_SETTING else None
 
 
 def started(cards: Cards) -> datetime:

@@ -17,6 +17,7 @@ from capture.store import fits_file
 
 # What may be absent from another program's header although the camera has it.
 SETTINGS = ("gain", "offset", "readout_mode")
+_COARSEST_BINNING = 64
 _LIGHT_WORDS = ("light", "object", "science", "tricolor", "luminance")
 
 
@@ -85,6 +86,8 @@ def _light_of(path: Path, cards: Cards) -> Light:
     binning = [int(sound_number(cards, key) or 1) for key in ("XBINNING", "YBINNING")]
     if binning[0] != binning[1] and "YBINNING" in cards:
         raise ValueError(f"it is binned {binning[0]} x {binning[1]}, and masters are binned evenly")
+    if not 1 <= binning[0] <= _COARSEST_BINNING:
+        raise ValueError(f"its header says a binning of {binning[0]:g}")
     exposure_s = sound_number(cards, "EXPTIME", "EXPOSURE")
     if exposure_s is None or exposure_s < 0:
         raise ValueError("its header says no exposure (EXPTIME)")

@@ -44,6 +44,9 @@ class PixelReader:
         except (KeyError, ValueError) as error:
             os.close(self._handle)
             raise StoreError(f"{path} is no plain FITS image: {error}") from error
+        except OSError as error:
+            os.close(self._handle)
+            raise StoreError(f"{path} cannot be read: {error.strerror}") from error
         except BaseException:
             os.close(self._handle)
             raise
@@ -64,7 +67,10 @@ class PixelReader:
     def read(self, first: int, into: Values) -> None:
         """Fill `into` with the pixels from `first` on. Raises StoreError when the file is cut off there."""
         item = self._dtype.itemsize
-        data = os.pread(self._handle, into.size * item, self._start + first * item)
+        try:
+            data = os.pread(self._handle, into.size * item, self._start + first * item)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read: {error.strerror}") from error
         if len(data) != into.size * item:
             raise StoreError(f"{self.path} is cut off")
         stored = np.frombuffer(data, self._dtype)
@@ -122,6 +128,8 @@ class PixelReader:
         self._dtype = np.dtype(_STORED[int(self.cards["BITPIX"])])
         self._scale = float(self.cards.get("BSCALE", "1"))
         self._zero = float(self.cards.get("BZERO", "0"))
+        if not (np.isfinite(self._scale) and np.isfinite(self._zero) and self._scale):
+            raise ValueError(f"BSCALE {self._scale:g} and BZERO {self._zero:g} tell no values")
         said = self.cards.get("DATASUM", "")
         self._data_sum = int(said) if said.isdecimal() else None
         if min(self.shape) < 1 or os.fstat(self._handle).st_size < end + self.size_bytes:

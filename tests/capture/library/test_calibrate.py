@@ -21,6 +21,7 @@ from capture.library.light import read_light
 from capture.library.masters_for import masters_for
 from capture.store import fits_file
 from capture.store.archive import Archive
+from capture.store.fits_bands import PixelReader
 from tests.capture.library.lights import HOT, SHAPE, configured, fill, opened, sky, write_light
 
 LEVEL_ADU = 3000.0
@@ -212,6 +213,25 @@ def test_a_damaged_master_or_light_leaves_nothing(archive: Archive, config: Conf
     with pytest.raises(StoreError, match="DATASUM"):
         calibrated(archive, config, raw)
     assert sorted(path.name for path in tmp_path.iterdir() if "cal" in path.name) == ["nightcal.toml"]
+
+
+def test_pixels_that_cannot_be_told_are_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "folder.fits").mkdir()
+    with pytest.raises(StoreError, match="cannot be read"):
+        PixelReader(tmp_path / "folder.fits")
+    raw = write_light(tmp_path / "x.fits").read_bytes()
+    zero = b"BZERO   =                32768"
+    assert zero in raw
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(raw.replace(zero, b"BZERO   =                  NAN", 1))
+    with pytest.raises(StoreError, match="tell no values"):
+        PixelReader(broken)
+
+
+def test_a_setting_that_no_database_holds_is_none(tmp_path: Path) -> None:
+    light = read_light(write_light(tmp_path / "x.fits", GAIN=1e300))
+    assert light.spec.gain is None
+    assert "gain" in light.unsaid
 
 
 def test_nothing_is_overwritten(archive: Archive, config: Config, tmp_path: Path) -> None:

@@ -207,6 +207,8 @@ def test_a_setting_that_the_header_leaves_out_is_refused_where_masters_differ_in
     ("cards", "reason"),
     [
         ({"IMAGETYP": "Dark Frame"}, "is no light"),
+        ({"XBINNING": -2, "YBINNING": -2}, "a binning of -2"),
+        ({"XBINNING": 1e30, "YBINNING": 1e30}, "a binning of 1e[+]30"),
         ({"IMAGETYP": "Master Light"}, "is a master or a stack"),
         ({"CALSTAT": "BDF"}, "is calibrated already"),
         ({"EXPTIME": None}, "says no exposure"),
