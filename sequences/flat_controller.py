@@ -33,8 +33,10 @@ _SURE = 0.03
 _UNKNOWN = 1.0
 _DOUBTS = 2.0
 _SOON_S = 0.5
-# A throughput less sure than this is worth a look in idle time.
-_STRANGE, _READABLE = 0.08, 0.3
+# A throughput less sure than the first is worth a look in idle time if that may show anything; less than the
+# second, if it may show it to a hundredth.
+_STRANGE, _DOUBTED, _READABLE = 0.2, 0.08, 0.3
+_CLEAR_ADU = 300.0
 
 
 class FlatController:
@@ -192,10 +194,12 @@ class FlatController:
             exposure_s = probe_exposure_s(self._model, settings, name, now_s, idle=True)
             if until_s - now_s < look_s + exposure_s or not self._is_look_due(name, now_s):
                 continue
+            sigma = self._model.throughput_sigma(name)
+            least_adu = FAINTEST_ADU if sigma > _STRANGE else _CLEAR_ADU
             readable = self._model.foresee(name, now_s + pace.wheel_s, exposure_s).chance(
-                log(FAINTEST_ADU), log(settings.saturation_adu)
+                log(least_adu), log(settings.saturation_adu)
             )
-            if readable > _READABLE and self._model.throughput_sigma(name) > _STRANGE:
+            if sigma > _DOUBTED and readable > _READABLE:
                 return name
         return None
 
