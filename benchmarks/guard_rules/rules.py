@@ -143,7 +143,7 @@ RULES = (
          "dwell_s = self._deadline_s if self.leapt else _DWELL_S", "dwell_s = _DWELL_S",
          _LIES + "test_reading_closed_while_others_keep_it_open_parks_and_is_long_not_dark"),
     Rule("shut must be said for 4 s", SHUTTER, "_DWELL_S = 4.0", "_DWELL_S = 0.0",
-         _D + "test_a_roof_that_reads_closed_for_a_moment_is_not_shut"),
+         _D + "test_a_roof_that_reads_closed_for_a_moment_while_it_closes_is_not_dark"),
     Rule("an error is a fault", GUARD, 'self._latch("its shutter reports an error")', "pass",
          _LIES + "test_an_error_is_a_fault_and_the_roof_is_closed_once"),
     Rule("a roof that is late to open is a fault", GUARD, "            if shutter.is_late():",

@@ -88,6 +88,24 @@ def test_a_roof_that_reads_closed_for_a_moment_is_not_shut(
         assert not guard.report().dark
 
 
+@as_worker
+def test_a_roof_that_reads_closed_for_a_moment_while_it_closes_is_not_dark(
+    bench: MakeBench, clock: SimulatedClock, observatory: Observatory
+) -> None:
+    site = bench()
+    with site.leased(101) as guard:
+        guard.release("T1")
+        while not site.when("closeshutter"):
+            clock.sleep(0.5)
+        clock.sleep(5)
+        observatory.faults.add(Fault("dome/0", "shutterstatus", "stuck", value=1, times=1))
+        while not site.roof_is_shut:
+            assert not guard.report().dark
+            clock.sleep(0.25)
+        clock.sleep(10)
+        assert guard.report().dark
+
+
 @pytest.mark.parametrize("kind", ["hang", "cut", "http_500"])
 @as_worker
 def test_a_close_that_may_have_been_heard_is_sent_again_only_after_its_deadline(
