@@ -58,7 +58,7 @@ class TestDefect1:
 
         hostile.act = act
         wheel, monitor = make(FilterWheel, hostile.address, SHORT), make(SafetyMonitor, hostile.address)
-        dripping = in_vain(lambda: wheel.Names)  # type: ignore[union-attr]
+        dripping = in_vain(hostile, lambda: wheel.Names)  # type: ignore[union-attr]
         with within(0, 1.2):
             assert monitor.IsSafe is True  # type: ignore[union-attr]
         assert dripping.is_alive()
@@ -67,7 +67,7 @@ class TestDefect1:
     def test_an_image_on_its_way_holds_up_no_safety_monitor(self, hostile: HostileServer, make: Make) -> None:
         hostile.hang_on("imagearray")
         camera, monitor = make(Camera, hostile.address, SHORT), make(SafetyMonitor, hostile.address)
-        download = in_vain(lambda: camera.image(9, 9))  # type: ignore[union-attr]
+        download = in_vain(hostile, lambda: camera.image(9, 9))  # type: ignore[union-attr]
         with within(0, 1.2):
             assert monitor.IsSafe is True  # type: ignore[union-attr]
         assert download.is_alive()

@@ -153,8 +153,16 @@ def test_a_thread_that_is_no_worker_cannot_sleep_in_simulated_time(jumping: Cloc
 def test_any_thread_may_set_a_signal_that_workers_wait_for(jumping: Clock) -> None:
     clock = jumping
     signal = clock.signal()
-    threading.Timer(0.1, signal.set).start()
-    assert clock.run(signal.wait) is True
+    other = threading.Timer(0.1, signal.set)
+
+    def main() -> bool:
+        other.start()
+        heard = signal.wait()
+        # It asks a served clock for more, which is gone when the run ends.
+        other.join()
+        return heard
+
+    assert clock.run(main) is True
 
 
 def test_a_worker_that_dies_unseen_fails_the_run(jumping: Clock) -> None:

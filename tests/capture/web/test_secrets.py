@@ -23,7 +23,7 @@ def test_no_page_and_no_answer_shows_a_member_s_address_or_a_password_in_the_log
         browser = served.as_(role)
         for method, path in TABLE:
             if method == "GET" and path != DOES_NOT_END:
-                where = path.format(number=1, size_px=240, night="2026-11-21")
+                where = path.format(number=1, size_px=240, night="2026-11-21", name="member")
                 shown[role, where] = browser.get(where).text
     assert [where for where, text in shown.items() if SECRET in text] == []
     assert "nobody answers at ftp://obs:***@h.invalid" in shown["admin", "/log"]
