@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -35,6 +36,7 @@ EVENTS = "events.jsonl"
 _BATCH = 100
 # Of its own entries so many are kept for who listens later.
 _MOST_SAID = 100
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -269,6 +271,10 @@ class Archive:
             probe.write_bytes(b"nightcal can write here")
             probe.unlink()
         except OSError as error:
+            if error.errno in _FULL:
+                # A full disk is read, and retention frees it: what cannot be saved there says so itself.
+                probe.unlink(missing_ok=True)
+                return
             raise StoreError(
                 f"the archive folder {self.root} cannot be written: {error.strerror}. "
                 f"Make it writable or name another one in the config."

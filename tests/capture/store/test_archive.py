@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -157,3 +158,20 @@ def test_an_unusable_folder_is_named_with_the_remedy(tmp_path: Path, folder: str
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError, match=f"archive folder .*{folder} cannot be written.*config"):
         Archive(tmp_path / folder, SITE, SimulatedClock(START))
+
+
+def test_on_a_full_disk_the_archive_is_read_and_what_cannot_be_saved_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Archive(tmp_path, SITE, SimulatedClock(START))) as archive:
+        row = archive.save(make_frame(), None, NIGHT)
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    monkeypatch.setattr(os, "fsync", fail)
+    with closing(Archive(tmp_path, SITE, SimulatedClock(START))) as archive:
+        assert archive.catalogue.frames() == [row]
+        with pytest.raises(StoreError, match="could not be written: No space left on device"):
+            archive.save(make_frame(), None, NIGHT)
