@@ -80,7 +80,7 @@ def retain(
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Show, or with --yes delete, what [retention] of the config lets go; without it nothing goes."""
+    """Show, or with --yes delete, what the config's retention lets go; without it nothing goes."""
     if dry_run and yes:
         raise BadInput("--dry-run and --yes say opposite things; give one")
     settings = load_config(config)

@@ -171,7 +171,7 @@ _SQLITE_REMEDIES = {
     "not a database": f"is no catalogue, or is damaged: {_DAMAGED}",
     "malformed": f"is damaged: {_DAMAGED}",
     "full": "cannot grow because the disk is full: free some space there",
-    "disk I/O": "cannot be used because its disk is full or fails: free some space there, or look at the disk",
+    "disk I/O": "cannot be used as its disk is full or fails: free some space there, or look at the disk",
     "readonly": "cannot be written: make the file and its folder writable",
     "unable to open": "cannot be opened: make its folder exist and be writable",
 }
