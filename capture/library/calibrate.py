@@ -6,40 +6,29 @@ is only read. The calibrated one has its header, the masters by name and SHA-256
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capture.config import CalibrationConfig
 from capture.errors import BadInput, StoreError
 from capture.frame import Kind
-from capture.library.calibrated_header import calibrated_cards, history, mask_cards
+from capture.library.calibrate_numpy import by_numpy
+from capture.library.calibrated_file import write_calibrated
+from capture.library.calibrated_header import calibrated_cards, history
 from capture.library.light import Light
 from capture.library.match import Chosen, Match
-from capture.store.data_unit import padded
-from capture.store.fits_bands import PixelReader, Values, sum_of_words
-from capture.store.fits_file import begin_write_back, header_bytes, new_file
+from capture.library.recipe import PEDESTAL_ADU, Recipe, Tally, Way
+from capture.store.fits_bands import PixelReader, Values
+from capture.store.fits_file import Card
 
-# The bits of MASK; a pixel of 0 is good.
-HOT, UNLIT, SATURATED, NO_VALUE = 1, 2, 4, 8
 _FULL_WELL_MARGIN = 0.98
-# A flat's pixels below this part of its mean are dust, edges or defects: lights are divided by this instead.
-LEAST_FLAT = 0.2
 # A pixel of a dark so many deviations above its median is hot.
 HOT_SIGMA = 10.0
-# Added to whole numbers, which know no sign; readers add PEDESTAL, its negative, to take it off.
-PEDESTAL_ADU = 100
-# Pixels at once: what the threads have in hand stays in their caches.
-_PIECE = 1 << 17
-_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -51,40 +40,20 @@ class Calibrated:
     counts: dict[str, int]
 
 
-@dataclass
-class _Counts:
-    """Sums over all pieces, and the least value of a saturated pixel."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    hot: int = 0
-    unlit: int = 0
-    saturated: int = 0
-    no_value: int = 0
-    least_saturated_adu: float = float("inf")
-    pixels_sum: int = 0
-    mask_sum: int = 0
-
-    def add(self, mask: NDArray[np.uint8], values: Values, pixels_sum: int, mask_sum: int) -> None:
-        marked = mask[mask != 0] if mask_sum else mask[:0]
-        counted = [int(np.count_nonzero(marked & bit)) for bit in (HOT, UNLIT, SATURATED, NO_VALUE)]
-        least = float(values[(mask & SATURATED) != 0].min()) if counted[2] else float("inf")
-        with self.lock:
-            self.hot += counted[0]
-            self.unlit += counted[1]
-            self.saturated += counted[2]
-            self.no_value += counted[3]
-            self.least_saturated_adu = min(self.least_saturated_adu, least)
-            self.pixels_sum += pixels_sum
-            self.mask_sum += mask_sum
-
-
 def calibrate(
-    light: Light, found: Match, root: Path, out: Path, policy: CalibrationConfig, now: datetime
+    light: Light,
+    found: Match,
+    root: Path,
+    out: Path,
+    policy: CalibrationConfig,
+    now: datetime,
+    way: Way | None = None,
 ) -> Calibrated:
     """Calibrate a light with the masters that were found for it, into the new file `out`.
 
-    `root` is the archive's folder. Raises BadInput when the match is not complete, or the light no raw frame
-    of the masters' size; StoreError when a file is damaged, or `out` is there or cannot be written.
+    `root` is the archive's folder. `way` computes; left out, the fastest that there is. Raises BadInput when
+    the match is not complete, or the light no raw frame of the masters' size; StoreError when a file is
+    damaged, or `out` is there or cannot be written.
     """
     if not found.complete:
         raise BadInput(f"{light.path} stays raw: {found.reason or 'no master fits'}")
@@ -100,12 +69,31 @@ def calibrate(
                     f"{light.path} has {raw.shape[1]} x {raw.shape[0]} pixels, and the master "
                     f"{one.name} {reader.shape[1]} x {reader.shape[0]}"
                 )
-        work = _Work(light, raw, masters, policy)
-        counts = _write(work, out, policy, found.masters, now)
+        flat_mean_adu = _flat_mean_adu(*masters[Kind.FLAT]) if Kind.FLAT in masters else 1.0
+        recipe = _recipe(light, raw, masters, policy, flat_mean_adu)
+        letters = calstat(found.masters)
+
+        def cards(tally: Tally) -> list[Card]:
+            return calibrated_cards(
+                light.path.name, raw.header, found.masters, letters, flat_mean_adu,
+                PEDESTAL_ADU if recipe.whole else 0, vars(tally), now,
+            )  # fmt: skip
+
+        make = (way or fastest(recipe))(recipe)
+        tally = write_calibrated(out, recipe, make, cards, history(policy, found.masters), policy.mask)
     counted = {
-        "hot": counts.hot, "unlit": counts.unlit, "saturated": counts.saturated, "no_value": counts.no_value
+        "hot": tally.hot, "unlit": tally.unlit, "saturated": tally.saturated, "no_value": tally.no_value
     }  # fmt: skip
-    return Calibrated(out, calstat(found.masters), counted)
+    return Calibrated(out, letters, counted)
+
+
+def fastest(recipe: Recipe) -> Way:
+    """The compiled way where nightcal[fast] is installed and the files' types are its own, else numpy's."""
+    try:
+        from capture.library import calibrate_compiled  # noqa: PLC0415 - numba is not there everywhere
+    except ImportError:
+        return by_numpy
+    return calibrate_compiled.by_compiled if calibrate_compiled.can_compute(recipe) else by_numpy
 
 
 def calibrated_name(raw: Path, folder: Path | None = None) -> Path:
@@ -138,71 +126,33 @@ def _open_light(light: Light) -> PixelReader:
     return raw
 
 
-class _Work:
-    """The arithmetic on one piece of pixels, and the buffers that it needs."""
-
-    def __init__(
-        self,
-        light: Light,
-        raw: PixelReader,
-        masters: dict[Kind, tuple[Chosen, PixelReader]],
-        policy: CalibrationConfig,
-    ) -> None:
-        self.raw = raw
-        self.readers = [reader for _, reader in masters.values()]
-        self._bias = masters[Kind.BIAS][1] if Kind.BIAS in masters else None
-        self._dark, self._scale, self._hot_adu = None, 1.0, float("inf")
-        if Kind.DARK in masters:
-            chosen, self._dark = masters[Kind.DARK]
-            self._scale = chosen.scale
-            sample = self._dark.sample(200_000)
-            self._hot_adu = float(np.median(sample)) + HOT_SIGMA * max(0.5, _scatter(sample))
-        self._flat, self.flat_mean_adu = None, 1.0
-        if Kind.FLAT in masters:
-            self._flat, self.flat_mean_adu = masters[Kind.FLAT][1], _flat_mean_adu(*masters[Kind.FLAT])
-        self._saturation_adu = _saturation_adu(light, raw, self.readers)
-        self._whole = policy.output == "uint16"
-        self._own = threading.local()
-
-    def do(self, first: int, count: int) -> tuple[Values, NDArray[np.uint8]]:
-        """The calibrated pixels from `first` on and their mask; good until this thread asks again."""
-        if not hasattr(self._own, "buffers"):
-            self._own.buffers = np.empty((3, _PIECE), np.float32)
-            self._own.mask = np.empty(_PIECE, np.uint8)
-        values, other, third = (buffer[:count] for buffer in self._own.buffers)
-        mask: NDArray[np.uint8] = self._own.mask[:count]
-        self.raw.read(first, values)
-        np.multiply(values >= self._saturation_adu, np.uint8(SATURATED), out=mask)
-        if self._dark is not None:
-            self._dark.read(first, other)
-            mask |= (other > self._hot_adu).view(np.uint8)
-            if self._bias is not None:
-                self._bias.read(first, third)
-                other -= third
-                other *= np.float32(self._scale)
-                other += third
-            values -= other
-        elif self._bias is not None:
-            self._bias.read(first, other)
-            values -= other
-        if self._flat is not None:
-            self._flat.read(first, other)
-            other *= np.float32(1 / self.flat_mean_adu)
-            # One look at the least value spares most pieces the search; NaN fails it, too.
-            if not other.min() >= LEAST_FLAT:
-                unlit = ~(other >= LEAST_FLAT)
-                mask |= unlit.view(np.uint8) << 1
-                other[unlit] = LEAST_FLAT
-            values /= other
-        # NaN passes on to both, and looking twice takes half as long as a sum.
-        if not (np.isfinite(values.min()) and np.isfinite(values.max())):
-            lost = ~np.isfinite(values)
-            mask |= lost.view(np.uint8) << 3
-            values[lost] = 0
-        if self._whole:
-            values += np.float32(PEDESTAL_ADU)
-            np.clip(np.rint(values, out=values), 0, 65535, out=values)
-        return values, mask
+def _recipe(
+    light: Light,
+    raw: PixelReader,
+    masters: dict[Kind, tuple[Chosen, PixelReader]],
+    policy: CalibrationConfig,
+    flat_mean_adu: float,
+) -> Recipe:
+    readers = {kind: reader for kind, (_, reader) in masters.items()}
+    scale, hot_adu = 1.0, float("inf")
+    if Kind.DARK in masters:
+        chosen, dark = masters[Kind.DARK]
+        scale, sample = chosen.scale, dark.sample(200_000)
+        hot_adu = float(np.median(sample)) + HOT_SIGMA * max(0.5, _scatter(sample))
+    saturation_adu = _saturation_adu(light, raw, list(readers.values()))
+    # What no float32 reaches is infinite.
+    with np.errstate(over="ignore"):
+        return Recipe(
+            raw=raw,
+            bias=readers.get(Kind.BIAS),
+            dark=readers.get(Kind.DARK),
+            flat=readers.get(Kind.FLAT),
+            saturation_adu=np.float32(saturation_adu),
+            hot_adu=np.float32(hot_adu),
+            dark_scale=np.float32(scale),
+            flat_factor=np.float32(1 / flat_mean_adu),
+            whole=policy.output == "uint16",
+        )
 
 
 def _scatter(values: Values) -> float:
@@ -230,79 +180,3 @@ def _flat_mean_adu(chosen: Chosen, reader: PixelReader) -> float:
     if not (np.isfinite(said) and said > 0):
         raise StoreError(f"{reader.path} says a mean of {said}: it is no flat")
     return said
-
-
-def _write(
-    work: _Work, out: Path, policy: CalibrationConfig, masters: Sequence[Chosen], now: datetime
-) -> _Counts:
-    counts = _Counts()
-    shape, pixels = work.raw.shape, work.raw.shape[0] * work.raw.shape[1]
-    dtype = np.dtype(np.uint16) if policy.output == "uint16" else np.dtype(np.float32)
-    said = history(policy, masters)
-
-    def header() -> bytes:
-        cards = calibrated_cards(
-            work.raw.path.name, work.raw.header, masters, calstat(masters), work.flat_mean_adu,
-            PEDESTAL_ADU if policy.output == "uint16" else 0, vars(counts), now,
-        )  # fmt: skip
-        return header_bytes(shape, dtype, cards, said, counts.pixels_sum % 0xFFFFFFFF)
-
-    def mask_header() -> bytes:
-        return header_bytes(
-            shape, np.dtype(np.uint8), mask_cards(), (), counts.mask_sum % 0xFFFFFFFF, extension="MASK"
-        )
-
-    start = len(header())
-    mask_at = start + padded(pixels * dtype.itemsize)
-    mask_start = mask_at + (len(mask_header()) if policy.mask else 0)
-
-    with new_file(out) as handle:
-
-        def piece(first: int) -> None:
-            values, mask = work.do(first, min(_PIECE, pixels - first))
-            stored, total = _stored(values, dtype)
-            _put(handle, stored, start + first * dtype.itemsize)
-            marks = _sum_of_bytes(mask) if mask.any() else 0
-            if policy.mask:
-                _put(handle, mask.data, mask_start + first)
-            counts.add(mask, values, total, marks)
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(piece, range(0, pixels, _PIECE)):
-                pass
-        for reader in (work.raw, *work.readers):
-            reader.check()
-        if len(final := header()) != start:
-            raise StoreError(f"{out}: its header grew while it was written")
-        _put(handle, memoryview(final), 0)
-        end = mask_at
-        if policy.mask:
-            _put(handle, memoryview(mask_header()), mask_at)
-            end = mask_start + padded(pixels)
-        os.ftruncate(handle, end)
-        os.fsync(handle)
-    return counts
-
-
-def _put(handle: int, data: memoryview, place: int) -> None:
-    begin, length = place, len(data)
-    while data:
-        written = os.pwrite(handle, data, place)
-        data, place = data[written:], place + written
-    begin_write_back(handle, begin, length)
-
-
-def _stored(values: Values, dtype: np.dtype[np.generic]) -> tuple[memoryview, int]:
-    """Pixels as FITS has them, and what they add to DATASUM."""
-    if dtype == np.dtype(np.uint16):
-        whole = (values - np.float32(32768)).astype(np.int16).astype(">i2")
-        return whole.view(np.uint8).data, _sum_of_bytes(whole.view(np.uint8))
-    stored = values.astype(">f4")
-    total = sum_of_words(values) if values.size % 2 == 0 else _sum_of_bytes(stored.view(np.uint8))
-    return stored.view(np.uint8).data, total
-
-
-def _sum_of_bytes(data: NDArray[np.uint8]) -> int:
-    if data.size % 4:
-        data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
-    return int(data.view(">u4").sum(dtype=np.uint64))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,18 +22,11 @@ from capture.library.clipping import (
     Clipping,
     Reducers,
 )
+from capture.library.compiling import compiled
 from capture.library.network import middle, network
 
 # So many columns of a tile stay in the nearest cache while they are sorted.
 _WIDTH = 512
-
-
-def _compile(function: Any) -> Any:
-    """Compiled once for a machine where its folder can be written, else once for each process."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)
 
 
 @cache
@@ -42,7 +34,7 @@ def _pairs(count: int, pruned: bool) -> NDArray[np.int32]:
     return np.array(network(count, middle(count) if pruned else None), np.int32).reshape(-1, 2)
 
 
-@_compile
+@compiled
 def _sort_rows(block, width, pairs):  # type: ignore[no-untyped-def]
     """Sort the first `width` columns of `block`."""
     for number in range(pairs.shape[0]):
@@ -53,7 +45,7 @@ def _sort_rows(block, width, pairs):  # type: ignore[no-untyped-def]
             other[j] = high if low < high else low
 
 
-@_compile
+@compiled
 def _copy(band, first, width, block):  # type: ignore[no-untyped-def]
     for number in range(band.shape[0]):
         row, into = band[number], block[number]
@@ -61,7 +53,7 @@ def _copy(band, first, width, block):  # type: ignore[no-untyped-def]
             into[j] = row[first + j]
 
 
-@_compile
+@compiled
 def _median_of(band, start, stop, pairs, zero, pixels):  # type: ignore[no-untyped-def]
     count = band.shape[0]
     block = np.empty((count, _WIDTH), band.dtype)
@@ -75,7 +67,7 @@ def _median_of(band, start, stop, pairs, zero, pixels):  # type: ignore[no-untyp
             pixels[first - start + j] = (np.float64(one[j]) + np.float64(other[j])) * 0.5 + zero
 
 
-@_compile
+@compiled
 def _mad_of(column, start, end, median):  # type: ignore[no-untyped-def]
     """The MAD of a sorted column's window: see reduce_numpy.py."""
     left = end - start
@@ -90,7 +82,7 @@ def _mad_of(column, start, end, median):  # type: ignore[no-untyped-def]
     return sum_of_two / 2
 
 
-@_compile
+@compiled
 def _clip_column(column, median, limit, sigma, iterations, whole):  # type: ignore[no-untyped-def]
     """Mean of what is left of a sorted column, and how many values are not."""
     count = column.size
@@ -125,7 +117,7 @@ def _clip_column(column, median, limit, sigma, iterations, whole):  # type: igno
     return total / (end - start), count - (end - start)
 
 
-@_compile
+@compiled
 def _clip_of(band, start, stop, pairs, sigma, iterations, whole, zero, pixels, rejected):  # type: ignore[no-untyped-def]
     count = band.shape[0]
     block = np.empty((count, _WIDTH), band.dtype)
@@ -164,7 +156,7 @@ def _clip_of(band, start, stop, pairs, sigma, iterations, whole, zero, pixels, r
             pixels[first - start + j] = value + zero
 
 
-@_compile
+@compiled
 def _clip_of_16_bits(band, start, stop, pairs, sigma, iterations, zero, pixels, rejected):  # type: ignore[no-untyped-def]
     """The same for many frames of 16 bits, where float32 tells which few columns to compute exactly."""
     count = band.shape[0]

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capture.errors import StoreError
-from capture.store.data_unit import BLOCK, ones_complement_sum
+from capture.store.data_unit import BLOCK, ones_complement_sum, sum_of_halves
 from capture.store.fits_file import header_length, structure
 
 Values = NDArray[np.float32]
@@ -62,37 +63,38 @@ class PixelReader:
     @property
     def size_bytes(self) -> int:
         """How many bytes of pixels there are."""
-        return self.shape[0] * self.shape[1] * self._dtype.itemsize
+        return self.shape[0] * self.shape[1] * self.stored_dtype.itemsize
 
     def read(self, first: int, into: Values) -> None:
         """Fill `into` with the pixels from `first` on. Raises StoreError when the file is cut off there."""
-        item = self._dtype.itemsize
+        data = self.read_stored(first, into.size)
+        stored = np.frombuffer(data, self.stored_dtype)
+        if self.stored_dtype == np.dtype(">i2"):
+            # Swapped first and converted then: both are fast where one step of both is not.
+            stored = stored.astype(np.int16)
+        np.copyto(into, stored, casting="unsafe")
+        if self._data_sum is not None:
+            self.add_to_sum(_sum_of(data, stored, into))
+        if self.scale != 1:
+            into *= self.scale
+        if self.zero:
+            into += self.zero
+
+    def read_stored(self, first: int, count: int) -> bytes:
+        """The bytes of `count` pixels from `first` on, not summed. Raises StoreError as `read` does."""
+        item = self.stored_dtype.itemsize
         try:
-            data = os.pread(self._handle, into.size * item, self._start + first * item)
+            data = os.pread(self._handle, count * item, self._start + first * item)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read: {error.strerror}") from error
-        if len(data) != into.size * item:
+        if len(data) != count * item:
             raise StoreError(f"{self.path} is cut off")
-        stored = np.frombuffer(data, self._dtype)
-        if self._dtype == np.dtype(">i2"):
-            # Swapped first and converted then: both are fast where one step of both is not.
-            np.copyto(into, stored.astype(np.int16))
-        else:
-            np.copyto(into, stored, casting="unsafe")
-        if self._data_sum is not None:
-            native = self._dtype == np.dtype(">f4") and into.size % 2 == 0
-            padding = -len(data) % 4
-            total = (
-                sum_of_words(into)
-                if native
-                else ones_complement_sum(np.frombuffer(data + bytes(padding) if padding else data, np.uint8))
-            )
-            with self._lock:
-                self._sum += total
-        if self._scale != 1:
-            into *= np.float32(self._scale)
-        if self._zero:
-            into += np.float32(self._zero)
+        return data
+
+    def add_to_sum(self, total: int) -> None:
+        """Note what pixels that were read add to DATASUM, folded or not."""
+        with self._lock:
+            self._sum += total
 
     def check(self) -> None:
         """Compare DATASUM, where there is one, with all that was read. Raises StoreError when they differ."""
@@ -125,15 +127,26 @@ class PixelReader:
         if self.cards["NAXIS"] != "2":
             raise ValueError(f"it has {self.cards['NAXIS']} axes")
         self.shape = (int(self.cards["NAXIS2"]), int(self.cards["NAXIS1"]))
-        self._dtype = np.dtype(_STORED[int(self.cards["BITPIX"])])
-        self._scale = float(self.cards.get("BSCALE", "1"))
-        self._zero = float(self.cards.get("BZERO", "0"))
-        if not (np.isfinite(self._scale) and np.isfinite(self._zero) and self._scale):
-            raise ValueError(f"BSCALE {self._scale:g} and BZERO {self._zero:g} tell no values")
+        self.stored_dtype = np.dtype(_STORED[int(self.cards["BITPIX"])])
+        scale, zero = float(self.cards.get("BSCALE", "1")), float(self.cards.get("BZERO", "0"))
+        with np.errstate(over="ignore"):
+            self.scale, self.zero = np.float32(scale), np.float32(zero)
+        if not (np.isfinite(self.scale) and np.isfinite(self.zero) and self.scale):
+            raise ValueError(f"BSCALE {scale:g} and BZERO {zero:g} tell no values")
         said = self.cards.get("DATASUM", "")
         self._data_sum = int(said) if said.isdecimal() else None
         if min(self.shape) < 1 or os.fstat(self._handle).st_size < end + self.size_bytes:
             raise StoreError(f"{self.path} is cut off")
+
+
+def _sum_of(data: bytes, stored: NDArray[Any], values: Values) -> int:
+    """What `data` adds to DATASUM, by whichever of its arrays tells it fastest."""
+    if stored.dtype == np.int16:
+        return sum_of_halves(stored)
+    if stored.dtype == np.dtype(">f4") and values.size % 2 == 0:
+        return sum_of_words(values)
+    padding = -len(data) % 4
+    return ones_complement_sum(np.frombuffer(data + bytes(padding) if padding else data, np.uint8))
 
 
 def sum_of_words(values: Values) -> int:

@@ -19,6 +19,7 @@ from capture.frame import Kind
 from capture.library.calibrate import Calibrated, calibrate, calibrated_name
 from capture.library.light import read_light
 from capture.library.masters_for import masters_for
+from capture.library.recipe import Way
 from capture.store import fits_file
 from capture.store.archive import Archive
 from capture.store.fits_bands import PixelReader
@@ -40,11 +41,13 @@ def archive(config: Config) -> Iterator[Archive]:
     archive.close()
 
 
-def calibrated(archive: Archive, config: Config, raw: Path, **policy: object) -> Calibrated:
+def calibrated(
+    archive: Archive, config: Config, raw: Path, way: Way | None = None, **policy: object
+) -> Calibrated:
     chosen = config.calibration.model_copy(update=policy)
     light = read_light(raw)
     found = masters_for(archive.catalogue, light, "T1", chosen)
-    return calibrate(light, found, archive.root, calibrated_name(raw), chosen, archive.clock.now())
+    return calibrate(light, found, archive.root, calibrated_name(raw), chosen, archive.clock.now(), way)
 
 
 def seen(path: Path) -> tuple[fits.Header, NDArray[np.float64], NDArray[np.uint8] | None]:
@@ -58,11 +61,11 @@ def seen(path: Path) -> tuple[fits.Header, NDArray[np.float64], NDArray[np.uint8
 
 
 def test_vignetting_dust_dark_current_and_hot_pixels_are_gone(
-    archive: Archive, config: Config, tmp_path: Path
+    archive: Archive, config: Config, tmp_path: Path, way: Way
 ) -> None:
     raw = write_light(tmp_path / "m42.fits", OBJECT="M 42")
     before = raw.read_bytes()
-    made = calibrated(archive, config, raw)
+    made = calibrated(archive, config, raw, way)
     header, pixels, mask = seen(made.path)
     assert mask is not None
     good = mask == 0
@@ -77,9 +80,9 @@ def test_vignetting_dust_dark_current_and_hot_pixels_are_gone(
 
 
 def test_the_mask_tells_hot_unlit_and_saturated_pixels(
-    archive: Archive, config: Config, tmp_path: Path
+    archive: Archive, config: Config, tmp_path: Path, way: Way
 ) -> None:
-    made = calibrated(archive, config, write_light(tmp_path / "x.fits"))
+    made = calibrated(archive, config, write_light(tmp_path / "x.fits"), way)
     header, pixels, mask = seen(made.path)
     assert mask is not None
     assert mask[HOT] == 1
@@ -107,10 +110,10 @@ def test_the_header_names_the_masters_with_their_hashes(
 
 
 def test_it_equals_the_plain_formula_to_the_last_digit_of_float32(
-    archive: Archive, config: Config, tmp_path: Path
+    archive: Archive, config: Config, tmp_path: Path, way: Way
 ) -> None:
     raw = write_light(tmp_path / "x.fits")
-    made = calibrated(archive, config, raw)
+    made = calibrated(archive, config, raw, way)
     _, pixels, mask = seen(made.path)
     masters = {row.spec.kind: fits_file.read(archive.path_of(row)) for row in archive.catalogue.masters()}
     flat_header, flat = masters[Kind.FLAT]
@@ -121,12 +124,12 @@ def test_it_equals_the_plain_formula_to_the_last_digit_of_float32(
 
 
 def test_whole_numbers_keep_what_is_below_zero_above_a_pedestal(
-    archive: Archive, config: Config, tmp_path: Path
+    archive: Archive, config: Config, tmp_path: Path, way: Way
 ) -> None:
     raw = write_light(tmp_path / "x.fits", sky(level_adu=0.0))
-    exact = seen(calibrated(archive, config, raw).path)[1]
+    exact = seen(calibrated(archive, config, raw, way).path)[1]
     (tmp_path / "x_cal.fits").unlink()
-    made = calibrated(archive, config, raw, output="uint16", mask=False)
+    made = calibrated(archive, config, raw, way, output="uint16", mask=False)
     with fits.open(made.path) as hdus:
         assert hdus[0].data.dtype == np.uint16
         assert len(hdus) == 1
@@ -136,13 +139,15 @@ def test_whole_numbers_keep_what_is_below_zero_above_a_pedestal(
     np.testing.assert_allclose(pixels + header["PEDESTAL"], exact, atol=0.51)
 
 
-def test_a_scaled_dark_subtracts_the_bias_once(archive: Archive, config: Config, tmp_path: Path) -> None:
+def test_a_scaled_dark_subtracts_the_bias_once(
+    archive: Archive, config: Config, tmp_path: Path, way: Way
+) -> None:
     from tests.capture.library.lights import ILLUMINATION, PATTERN, dark_level  # noqa: PLC0415
 
     level = dark_level() / 2
     raw = np.clip(np.rint(PATTERN + level + LEVEL_ADU * ILLUMINATION), 0, 65535).astype(np.uint16)
     path = write_light(tmp_path / "short.fits", raw, EXPTIME=60.0)
-    made = calibrated(archive, config, path, scale_darks=True)
+    made = calibrated(archive, config, path, way, scale_darks=True)
     header, pixels, mask = seen(made.path)
     assert mask is not None
     assert pixels[mask == 0].std() < 4
@@ -151,17 +156,19 @@ def test_a_scaled_dark_subtracts_the_bias_once(archive: Archive, config: Config,
     assert header["BIASFILE"].startswith("MasterBias")
 
 
-def test_the_bias_alone_says_so(archive: Archive, config: Config, tmp_path: Path) -> None:
+def test_the_bias_alone_says_so(archive: Archive, config: Config, tmp_path: Path, way: Way) -> None:
     raw = write_light(tmp_path / "x.fits", EXPTIME=300.0)
-    made = calibrated(archive, config, raw, bias_only=True)
+    made = calibrated(archive, config, raw, way, bias_only=True)
     assert made.calstat == "BF"
     assert "No dark fitted" in str(seen(made.path)[0]["HISTORY"])
 
 
-def test_what_has_no_value_is_marked_and_never_nan(archive: Archive, config: Config, tmp_path: Path) -> None:
+def test_what_has_no_value_is_marked_and_never_nan(
+    archive: Archive, config: Config, tmp_path: Path, way: Way
+) -> None:
     pixels = sky().astype(np.float32)
     pixels[11, 12:14] = np.nan, np.inf
-    made = calibrated(archive, config, write_light(tmp_path / "x.fits", pixels, SATURATE=None))
+    made = calibrated(archive, config, write_light(tmp_path / "x.fits", pixels, SATURATE=None), way)
     header, values, mask = seen(made.path)
     assert mask is not None
     assert np.isfinite(values).all()
@@ -199,19 +206,21 @@ def test_a_pedestal_that_would_be_divided_is_refused(
         calibrated(archive, config, write_light(tmp_path / "x.fits", PEDESTAL=-100))
 
 
-def test_a_damaged_master_or_light_leaves_nothing(archive: Archive, config: Config, tmp_path: Path) -> None:
+def test_a_damaged_master_or_light_leaves_nothing(
+    archive: Archive, config: Config, tmp_path: Path, way: Way
+) -> None:
     (row,) = [row for row in archive.catalogue.masters() if row.spec.kind is Kind.FLAT]
     raw = write_light(tmp_path / "x.fits")
     cut = tmp_path / "cut.fits"
     cut.write_bytes(raw.read_bytes()[:-2880])
     with pytest.raises(BadInput, match="cut off"):
-        calibrated(archive, config, cut)
+        calibrated(archive, config, cut, way)
     file = archive.path_of(row)
     content = bytearray(file.read_bytes())
     content[-4000] ^= 1
     file.write_bytes(content)
     with pytest.raises(StoreError, match="DATASUM"):
-        calibrated(archive, config, raw)
+        calibrated(archive, config, raw, way)
     assert sorted(path.name for path in tmp_path.iterdir() if "cal" in path.name) == ["nightcal.toml"]
 
 
@@ -270,9 +279,9 @@ def test_cards_that_nobody_could_write_again_do_not_stop_it(
 @pytest.mark.skipif(which("fitsverify") is None, reason="fitsverify is not installed: apt install fitsverify")
 @pytest.mark.parametrize("output", ["float32", "uint16"])
 def test_fitsverify_passes_a_calibrated_light(
-    archive: Archive, config: Config, tmp_path: Path, output: str
+    archive: Archive, config: Config, tmp_path: Path, output: str, way: Way
 ) -> None:
-    made = calibrated(archive, config, write_light(tmp_path / "x.fits"), output=output)
+    made = calibrated(archive, config, write_light(tmp_path / "x.fits"), way, output=output)
     judged = subprocess.run(["fitsverify", "-q", str(made.path)], capture_output=True, text=True, check=False)
     assert "verification OK" in judged.stdout, judged.stdout
 
