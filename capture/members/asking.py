@@ -44,8 +44,9 @@ class Ask:
 
 @dataclass(frozen=True)
 class Held:
-    """What the library holds of it already: good frames, and valid masters, the newest first."""
+    """What the library holds of it already: good frames of a `set`, and valid masters, the newest first."""
 
+    set: int | None
     good_frames: int
     newest_frame_days: float | None
     masters: tuple[MasterRow, ...]
@@ -109,6 +110,7 @@ def held_of(catalogue: Catalogue, rig: str, spec: FrameSpec, now: datetime) -> H
     masters = tuple(catalogue.masters(rig=rig, spec=spec, valid=True))
     of_set = next((row for row in catalogue.board(rig) if row.spec == spec.set_key()), None)
     return Held(
+        of_set.id if of_set else None,
         of_set.good_frames if of_set else 0,
         _days(now, of_set.newest_good) if of_set and of_set.newest_good else None,
         masters,

@@ -41,10 +41,12 @@ class Browse:
         kind: Kind | None = None,
         night: date | None = None,
         good: bool | None = None,
+        of_set: int | None = None,
+        of_request: int | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[FrameRow]:
-        """Frames, the newest row first; `before`: with a smaller id."""
+        """Frames, the newest row first; of one set or request by its id; `before`: with a smaller id."""
         query = select(FrameTable).order_by(FrameTable.id.desc()).limit(limit)
         if rig is not None:
             query = query.where(FrameTable.rig == rig)
@@ -54,6 +56,10 @@ class Browse:
             query = query.where(FrameTable.night == night)
         if good is not None:
             query = query.where(FrameTable.good == good)
+        if of_set is not None:
+            query = query.where(FrameTable.set == of_set)
+        if of_request is not None:
+            query = query.where(FrameTable.request == of_request)
         if before is not None:
             query = query.where(FrameTable.id < before)
         with self._database.read() as session:

@@ -38,6 +38,7 @@ class SetRow:
     spec: FrameSpec
     good_frames: int
     newest_good: datetime | None
+    id: int = 0
 
 
 def conditions(table: type[SetTable] | type[MasterTable], spec: FrameSpec) -> list[ColumnElement[bool]]:
@@ -83,7 +84,7 @@ def board(session: Session, events: Iterable[EventRow], rig: str | None) -> list
         start = valid_from(known, row.rig, spec)
         if start is not None:
             count, newest = _good_of(session, row.id, start)
-        rows.append(SetRow(row.rig, spec, count, newest))
+        rows.append(SetRow(row.rig, spec, count, newest, row.id))
     return rows
 
 

@@ -18,8 +18,7 @@ from capture.web import asks, shown, words
 from capture.web.access import Caller, require, require_form
 from capture.web.desk import Desk
 from capture.web.dry_run import dry_run
-from capture.web.pages.night import picture_answer
-from capture.web.pictures import confined
+from capture.web.pages.night import file_answer, picture_answer
 from capture.web.plain import frame_data, job_data, master_data, quote_data, request_data
 
 
@@ -121,14 +120,17 @@ def frames(
     rig: str = "",
     kind: str = "",
     good: bool | None = None,
+    of_set: Before = None,
+    of_request: Before = None,
     before: Before = None,
     limit: Limit = 50,
 ) -> list[dict[str, Any]]:
-    """Frames, the newest first; go on with `before` the last one's id."""
+    """Frames, the newest first, also of a set or a request by its id; go on with `before` the last one's."""
     desk = _desk(request, Action.SEE_STATUS)
     found = desk.archive.catalogue.browse.frames(
-        rig=shown.rig_named(desk, rig), kind=shown.kind_named(kind), good=good, before=before, limit=limit
-    )
+        rig=shown.rig_named(desk, rig), kind=shown.kind_named(kind), good=good,
+        of_set=of_set, of_request=of_request, before=before, limit=limit,
+    )  # fmt: skip
     return [frame_data(row) for row in found]
 
 
@@ -136,6 +138,17 @@ def frames(
 def frame(request: Request, number: Number) -> dict[str, Any]:
     """One frame."""
     return frame_data(shown.frame_of(_desk(request, Action.SEE_STATUS), number))
+
+
+@router.get(
+    "/frames/{number}/file",
+    responses={200: {"content": {"application/fits": {}}}},
+    response_class=FileResponse,
+)
+def frame_file(request: Request, number: Number) -> Response:
+    """The FITS file."""
+    desk = _desk(request, Action.SEE_STATUS)
+    return file_answer(desk, shown.frame_of(desk, number))
 
 
 @router.get(
@@ -195,8 +208,7 @@ def master(request: Request, number: Number) -> dict[str, Any]:
 def master_file(request: Request, number: Number) -> Response:
     """The FITS file."""
     desk = _desk(request, Action.SEE_LIBRARY)
-    path = confined(desk.archive, shown.master_of(desk, number)[0])
-    return FileResponse(path, media_type="application/fits", filename=path.name)
+    return file_answer(desk, shown.master_of(desk, number)[0])
 
 
 @router.get("/log")

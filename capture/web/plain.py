@@ -102,6 +102,7 @@ def quote_data(quote: Quote) -> dict[str, Any]:
         "hours": quote.hours,
         "size_bytes": quote.size_bytes,
         "held": {
+            "set": quote.held.set,
             "good_frames": quote.held.good_frames,
             "newest_frame_days": quote.held.newest_frame_days,
             "masters": [master.id for master in quote.held.masters],

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from capture.members.roles import Action
 from capture.web import shown
 from capture.web.access import require
 from capture.web.desk import Desk
-from capture.web.pages.night import picture_answer
-from capture.web.pictures import confined
+from capture.web.pages.night import file_answer, picture_answer
 from capture.web.render import page, part
 from capture.web.words import FRESHNESS
 
@@ -67,11 +66,7 @@ def master_file(request: Request, number: int) -> Response:
     """The FITS file itself."""
     require(request, Action.SEE_LIBRARY)
     desk: Desk = request.app.state.desk
-    row, _ = shown.master_of(desk, number)
-    path = confined(desk.archive, row)
-    return FileResponse(
-        path, media_type="application/fits", filename=path.name, headers={"etag": f'"{row.sha256}"'}
-    )
+    return file_answer(desk, shown.master_of(desk, number)[0])
 
 
 @router.get("/library/{number}/{size_px}.png")

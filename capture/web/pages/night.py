@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel
 
 from capture.errors import StoreError
 from capture.members.roles import Action
 from capture.night.report.flats import FlatPlots
 from capture.night.report.timeline import NARROW, WIDE, Timeline
+from capture.store.rows import FrameRow, MasterRow
 from capture.web import shown
 from capture.web.access import require
 from capture.web.desk import Desk
+from capture.web.pictures import confined
 from capture.web.render import page
+from capture.web.zipped import zipped
 
 router = APIRouter()
 FRAMES_A_PAGE = 40
@@ -34,28 +40,60 @@ def tonight(request: Request, night: str = "") -> HTMLResponse:
     return page(request, "tonight.html", facts=facts, planned=planned, timelines=timelines)
 
 
+class Wanted(BaseModel):
+    """Which frames; what is empty does not matter."""
+
+    rig: str = ""
+    kind: str = ""
+    verdict: str = ""
+    night: str = ""
+    of_set: int | None = None
+    of_request: int | None = None
+    before: int | None = None
+
+    def rows(self, desk: Desk) -> list[FrameRow]:
+        """The newest of them first, a page of them. Raises BadInput, LookupError."""
+        return desk.archive.catalogue.browse.frames(
+            rig=shown.rig_named(desk, self.rig),
+            kind=shown.kind_named(self.kind),
+            night=shown.night_named(desk, self.night) if self.night else None,
+            good={"good": True, "rejected": False}.get(self.verdict),
+            of_set=shown.id_of(self.of_set),
+            of_request=shown.id_of(self.of_request),
+            before=shown.id_of(self.before),
+            limit=FRAMES_A_PAGE,
+        )
+
+    def link(self, before: int | None) -> str:
+        """The same question, from `before` on."""
+        asked = self.model_dump(exclude_defaults=True) | ({"before": before} if before else {})
+        return urlencode(asked)
+
+
 @router.get("/frames")
-def frames(
-    request: Request,
-    rig: str = "",
-    kind: str = "",
-    verdict: str = "",
-    night: str = "",
-    before: int | None = None,
-) -> HTMLResponse:
+def frames(request: Request, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     """The last frames with their pictures and verdicts, the newest first."""
     require(request, Action.SEE_STATUS)
+    found = wanted.rows(request.app.state.desk)
+    return page(
+        request, "frames.html", frames=found, asked=wanted, more=len(found) == FRAMES_A_PAGE,
+        size_bytes=sum(2 * math.prod(row.shape) for row in found),
+    )  # fmt: skip
+
+
+@router.get("/frames.zip")
+def frames_zip(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
+    """The FITS files of the same frames, in one ZIP."""
+    require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
-    found = desk.archive.catalogue.browse.frames(
-        rig=shown.rig_named(desk, rig),
-        kind=shown.kind_named(kind),
-        night=shown.night_named(desk, night) if night else None,
-        good={"good": True, "rejected": False}.get(verdict),
-        before=shown.id_of(before),
-        limit=FRAMES_A_PAGE,
+    files = [(confined(desk.archive, row), row.path) for row in wanted.rows(desk)]
+    if not files:
+        raise LookupError("there are no such frames")
+    return StreamingResponse(
+        zipped(files),
+        media_type="application/zip",
+        headers={"content-disposition": 'attachment; filename="frames.zip"'},
     )
-    asked = {"rig": rig, "kind": kind, "verdict": verdict, "night": night}
-    return page(request, "frames.html", frames=found, asked=asked, more=len(found) == FRAMES_A_PAGE)
 
 
 @router.get("/frames/{number}")
@@ -65,12 +103,28 @@ def frame(request: Request, number: int) -> HTMLResponse:
     return page(request, "frame.html", frame=shown.frame_of(request.app.state.desk, number))
 
 
+@router.get("/frames/{number}/file")
+def frame_file(request: Request, number: int) -> Response:
+    """The FITS file itself."""
+    require(request, Action.SEE_STATUS)
+    desk: Desk = request.app.state.desk
+    return file_answer(desk, shown.frame_of(desk, number))
+
+
 @router.get("/frames/{number}/{size_px}.png")
 def frame_picture(request: Request, number: int, size_px: int) -> Response:
     """Its stretched picture."""
     require(request, Action.SEE_STATUS)
     desk: Desk = request.app.state.desk
     return picture_answer(desk, shown.frame_of(desk, number), size_px)
+
+
+def file_answer(desk: Desk, row: FrameRow | MasterRow) -> Response:
+    """A file of the archive. Raises LookupError when it is gone, StoreError when it is not in the archive."""
+    path = confined(desk.archive, row)
+    return FileResponse(
+        path, media_type="application/fits", filename=path.name, headers={"etag": f'"{row.sha256}"'}
+    )
 
 
 def picture_answer(desk: Desk, row: Any, size_px: int) -> Response:

@@ -51,7 +51,9 @@ def ask(request: Request, fields: Fields) -> Response:
     if one(fields, "do") != "send":
         return _page(request, asking.quote(desk.config, desk.archive, caller.actor, wanted.ask()), wanted)
     row = asking.send(desk.config, desk.archive, caller.actor, wanted.ask())
-    return back_to(request, "/requests", f"Request {row.id} is queued: {row}.")
+    return back_to(
+        request, "/requests", f"Request {row.id}, {row.count} x {row.spec} by {row.rig}, is queued."
+    )
 
 
 @router.post("/requests/{number}/{what}")

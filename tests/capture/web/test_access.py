@@ -30,7 +30,9 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("GET", "/log/stream"): (OPERATOR, None),
     ("GET", "/tonight"): (MEMBER, None),
     ("GET", "/frames"): (MEMBER, None),
+    ("GET", "/frames.zip"): (MEMBER, None),
     ("GET", "/frames/{number}"): (MEMBER, None),
+    ("GET", "/frames/{number}/file"): (MEMBER, None),
     ("GET", "/frames/{number}/{size_px}.png"): (MEMBER, None),
     ("GET", "/flats"): (MEMBER, None),
     ("GET", "/health"): (MEMBER, None),
@@ -65,6 +67,7 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("GET", "/api/v1/nights/{night}"): (MEMBER, None),
     ("GET", "/api/v1/frames"): (MEMBER, None),
     ("GET", "/api/v1/frames/{number}"): (MEMBER, None),
+    ("GET", "/api/v1/frames/{number}/file"): (MEMBER, None),
     ("GET", "/api/v1/frames/{number}/picture"): (MEMBER, None),
     ("GET", "/api/v1/health"): (MEMBER, None),
     ("GET", "/api/v1/masters"): (VISITOR, None),
@@ -142,7 +145,8 @@ def test_an_address_answers_whom_it_is_for_and_nobody_else(
     turned_away = got.status_code in (401, 403) or got.headers.get("location") == "/sign-in"
     assert turned_away == (role < least), (got.status_code, got.text[:300])
     assert got.status_code < 500, got.text[-300:]
-    assert "<script>alert" not in got.text or "json" in got.headers["content-type"]
+    of_a_file = got.headers.get("content-disposition", "").startswith("attachment")
+    assert "<script>alert" not in got.text or "json" in got.headers["content-type"] or of_a_file
 
 
 def test_a_token_may_what_its_scopes_say_and_not_more(served: Served) -> None:

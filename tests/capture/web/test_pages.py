@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -55,6 +57,18 @@ def test_a_rejected_frame_tells_why_and_has_a_picture(served: Served) -> None:
     assert me.get("/frames/999999").status_code == 404
 
 
+def test_the_frames_that_a_page_lists_are_fetched_one_by_one_and_as_a_zip(served: Served) -> None:
+    me = served.as_("member")
+    listed = me.get("/api/v1/frames?rig=T1&good=true&limit=40").json()
+    one = me.get(f"/frames/{listed[0]['id']}/file").content
+    assert hashlib.sha256(one).hexdigest() == listed[0]["sha256"]
+    whole = ZipFile(io.BytesIO(me.get("/frames.zip?rig=T1&verdict=good").content))
+    hashes = sorted(hashlib.sha256(whole.read(name)).hexdigest() for name in whole.namelist())
+    assert hashes == sorted(row["sha256"] for row in listed) != []
+    assert me.get("/frames.zip?of_request=999").status_code == 404
+    assert "There are no such frames" in me.get("/frames?of_request=999").text
+
+
 def test_a_master_is_fetched_whole_by_anybody_with_what_it_was_made_of(served: Served) -> None:
     nobody = served.visitor()
     master = next(m for m in nobody.get("/api/v1/masters").json() if m["spec"]["kind"] == "dark")
@@ -69,8 +83,8 @@ def test_a_master_is_fetched_whole_by_anybody_with_what_it_was_made_of(served: S
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/frames?rig=T9", 422, "there is no rig"),
-        ("/frames?kind=lamp", 422, "there is no kind"),
+        ("/frames?rig=T9", 422, "There is no rig"),
+        ("/frames?kind=lamp", 422, "There is no kind"),
         ("/tonight?night=yesterday", 422, "is no date"),
         ("/frames?before=99999999999", 422, "is no number"),
         ("/library/../../etc/passwd", 404, "no such page"),
