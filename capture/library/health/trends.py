@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
 
 from capture.frame import Kind
 from capture.store.rows import MasterRow
@@ -111,21 +113,24 @@ def alarms(found: Sequence[Trend]) -> list[str]:
 def _trend(rig: str, spec: str, quantity: Quantity, rows: Sequence[MasterRow]) -> Trend:
     points: list[Point] = []
     usual = limit = None
+    # What was out of it is no part of the history. An array, as years of nights are too many for lists.
+    history, known = np.empty(len(rows)), 0
     for row in rows:
         value = row.figures[quantity.name]
-        # What was out of it is no part of the history.
-        before = [point.value for point in points if not point.out]
-        usual, limit = _history(quantity, before)
+        usual, limit = _history(quantity, history[:known])
         out = _judged(quantity, value, usual, limit, row)
         points.append(Point(row.built, value, PurePosixPath(row.path).name, out))
+        if not out:
+            history[known] = value
+            known += 1
     return Trend(rig, spec, quantity, tuple(points), usual, limit)
 
 
-def _history(quantity: Quantity, before: Sequence[float]) -> tuple[float | None, float | None]:
+def _history(quantity: Quantity, before: NDArray[np.float64]) -> tuple[float | None, float | None]:
     if len(before) < _LEAST_HISTORY:
         return None, None
-    usual = median(before)
-    deviation = _MAD_TO_SIGMA * median(abs(value - usual) for value in before)
+    usual = float(np.median(before))
+    deviation = _MAD_TO_SIGMA * float(np.median(np.abs(before - usual)))
     return usual, max(_SIGMAS * deviation, quantity.least * abs(usual), quantity.least_by)
 
 
