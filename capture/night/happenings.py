@@ -77,9 +77,10 @@ def set_aside(
         raise BadInput("say why; it stands with every frame that is set aside")
     start = _time(since, settings, now)
     count = len(archive.catalogue.quarantine.set_aside(rig, kinds, start, now, who, why.strip()))
-    return (
-        f"{count} frames ({', '.join(kinds)}) since {start:%Y-%m-%d %H:%M} UTC are set aside by {who}: {why}"
-    )
+    of = f"({', '.join(kinds)}) since {start:%Y-%m-%d %H:%M} UTC"
+    if not count:
+        raise BadInput(f"{rig} has no good frames {of}: nothing is set aside")
+    return f"{count} frames {of} are set aside by {who}: {why}"
 
 
 def release(archive: Archive, rig: str, names: Iterable[str], who: str, why: str, now: datetime) -> GivenBack:
