@@ -105,7 +105,9 @@ def test_who_is_told_of_frames_set_aside_is_told_by_the_service_when_it_was_the_
     assert "nobody is told of it" in nightcal(*aside, "--why", "a lamp").out
     monkeypatch.setenv("LIBRARY_OPS", "json://ops.invalid")
     assert "no good frames (dark)" in nightcal(*aside, "--why", "again").sentence()
-    names = [one["path"].split("/")[-1] for one in json.loads(nightcal("library", "quarantine", "--json").out)]
+    names = [
+        one["path"].split("/")[-1] for one in json.loads(nightcal("library", "quarantine", "--json").out)
+    ]
     assert nightcal("library", "release", *names, "--why", "it was off").status == 0
     assert "nobody" not in nightcal(*aside, "--why", "another lamp").out
     archive = Archive.of(config, SystemClock())
