@@ -13,12 +13,12 @@ from capture.cli.console import console, show_json, show_table
 from capture.cli.members import users_app
 from capture.cli.options import CONFIG, ConfigOption, JsonOption
 from capture.clock import clock_of_this_process
-from capture.config import Config, NotifyConfig, Topic, load_config
+from capture.config import Config, NotifyConfig, load_config
 from capture.errors import BadInput, NotTold
 from capture.members.accounts import member
-from capture.members.roles import Role
 from capture.notices.addresses import Address, channels, check_person, mail_account, persons
 from capture.notices.apprising import AppriseSender, Message
+from capture.notices.own_address import topics_of
 from capture.store.archive import Archive
 from capture.store.notices import NoticeRow
 
@@ -95,28 +95,18 @@ def notify(
     """Tell an account's person when a request is ready, and operators of the events that they choose."""
     if none == bool(address):
         raise BadInput("name an address, or --none")
-    topics = _topics(events)
-    url = sys.stdin.readline().strip() if address == "-" else address
 
     def keep(settings: Config, archive: Archive) -> None:
         if none:
             archive.catalogue.accounts.set_address(name, None)
             return
         actor = member(archive.catalogue.accounts, name)
-        if topics and actor.role not in (Role.OPERATOR, Role.ADMIN):
-            raise BadInput(f"{name} is {actor.role.word}: these events are for operators; leave --events out")
+        topics = topics_of(events.split(","), actor.role.word, name)
+        url = sys.stdin.readline().strip() if address == "-" else address
         check_person(url, _notify(settings))
         archive.catalogue.accounts.set_address(name, url, topics)
 
     _with(config, keep)
-
-
-def _topics(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    for word in words:
-        if word not in list(Topic):
-            raise BadInput(f"there is no event {word!r}; there are {', '.join(Topic)}")
-    return list(dict.fromkeys(words))
 
 
 def _notify(settings: Config) -> NotifyConfig:

@@ -17,7 +17,7 @@ from capture.store.accounts import AddressRow
 
 _PLAIN_MAIL = re.compile(r"[^@\s/:?&#]+@[^@\s/:?&#]+\.[^@\s/:?&#]+")
 _MAIL = ("mailto", "mailtos")
-_OPERATORS = ("operator", "admin")
+OPERATORS = ("operator", "admin")
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,23 @@ def persons(rows: Iterable[AddressRow], mail: str | None) -> list[Address]:
     found = []
     for row in rows:
         url = row.url
-        if _PLAIN_MAIL.fullmatch(url):
+        if is_plain_mail(url):
             if mail is None:
                 continue
             url = _written_to(mail, url)
-        told = row.events if row.role in _OPERATORS else ()
+        told = row.events if row.role in OPERATORS else ()
         found.append(Address(row.account, url, frozenset(Topic(one) for one in told if one in list(Topic))))
     return found
 
 
+def is_plain_mail(text: str) -> bool:
+    """Whether it is a mail address and nothing else."""
+    return _PLAIN_MAIL.fullmatch(text) is not None
+
+
 def check_person(url: str, config: NotifyConfig) -> None:
     """Raise BadInput, which does not show `url`, unless somebody can be told there."""
-    if _PLAIN_MAIL.fullmatch(url):
+    if is_plain_mail(url):
         mail = mail_account(config)
         if mail is None:
             raise BadInput(

@@ -14,6 +14,7 @@ from capture.members import asking, ledger, queue
 from capture.members.roles import Action
 from capture.night.board import told as board_told
 from capture.night.report.facts import NightFacts
+from capture.notices.own_address import set_own
 from capture.web import asks, shown, words
 from capture.web.access import Caller, require, require_form
 from capture.web.desk import Desk
@@ -73,6 +74,24 @@ def me(request: Request) -> dict[str, Any]:
         "role": caller.actor.role.word,
         "may": [action.value for action in Action if caller.may(action)],
     }
+
+
+class AddressBody(BaseModel):
+    """Where to tell you; an empty address: nowhere. `events`: of operators', by their names in `[notify]`."""
+
+    address: Annotated[str, Field(max_length=500)] = ""
+    events: Annotated[list[str], Field(max_length=20)] = []
+
+
+@router.post("/me/address")
+def set_address(request: Request, body: AddressBody) -> Told:
+    """Be told there of your requests: a mail address, or a URL of Apprise of a service known to the page."""
+    desk = _desk(request, Action.SEND_REQUEST)
+    accounts = desk.archive.catalogue.accounts
+    row = accounts.get(request.state.caller.name or "")
+    if row is None:
+        raise BadInput("you have no account here to be told of")
+    return Told(told=set_own(accounts, row, desk.config.notify, body.address.strip(), body.events))
 
 
 @router.get("/status")

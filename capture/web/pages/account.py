@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from capture.config import Topic
 from capture.errors import BadInput, NotAllowed
 from capture.members import accounts as members
 from capture.members.roles import Action, Role, Scope
+from capture.notices.own_address import SERVICES, kind_of_own, set_own
 from capture.store.accounts import CredentialKind
 from capture.web.access import GUEST_COOKIE, SESSION_COOKIE, Caller, NotSignedIn, require
 from capture.web.desk import Desk
@@ -84,6 +86,8 @@ def _account(request: Request, secret: str = "") -> HTMLResponse:
         request, "account.html", row=accounts.get(name), scopes=scopes, secret=secret, now=now,
         tokens=accounts.credentials(name, CredentialKind.TOKEN),
         sessions=[session for session in sessions if session.valid_at(now)],
+        told_by=kind_of_own(accounts, name), tells=desk.config.notify is not None, services=SERVICES,
+        events=list(Topic) if request.state.caller.actor.role >= Role.OPERATOR else [],
     )  # fmt: skip
 
 
@@ -118,6 +122,20 @@ def revoke(request: Request, fields: Fields) -> Response:
         raise BadInput("say which one, by its number")
     accounts.revoke(name, desk.clock.now(), number=int(number))
     return back_to(request, "/account", "It lets nobody in any more.")
+
+
+@router.post("/account/address")
+def address(request: Request, fields: Fields) -> Response:
+    """Where one is told of one's requests, and operators of what they choose."""
+    desk, name = _mine(request)
+    accounts = desk.archive.catalogue.accounts
+    row = accounts.get(name)
+    assert row is not None
+    url = "" if one(fields, "do") == "nothing" else one(fields, "address")
+    if not url and one(fields, "do") != "nothing":
+        raise BadInput("give the address to tell you at")
+    said = set_own(accounts, row, desk.config.notify, url, fields.get("events", []))
+    return back_to(request, "/account", said)
 
 
 @router.post("/account/password")

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from capture.config import NotifyConfig
 from capture.frame import Kind
 from tests.capture.store.frames import DARK, START
 from tests.capture.web.conftest import HOSTILE, Served, page_over_library
@@ -67,6 +68,44 @@ def test_the_frames_that_a_page_lists_are_fetched_one_by_one_and_as_a_zip(served
     assert hashes == sorted(row["sha256"] for row in listed) != []
     assert me.get("/frames.zip?of_request=999").status_code == 404
     assert "There are no such frames" in me.get("/frames?of_request=999").text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1:8080/x", "xml://neighbour/", "form://neighbour", "mailto://a:b@mail.invalid", "file:///etc/x",
+        "ntfy://neighbour/topic", "http://neighbour", "ada@nowhere", "slack://", "syslog://",
+    ],
+)  # fmt: skip
+def test_nobody_is_told_by_hosts_that_a_member_names(
+    served: Served, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_MAIL", "mailto://farm:password@mail.invalid")
+    notify = NotifyConfig(mail_env="FARM_MAIL")
+    monkeypatch.setattr(served.desk, "config", served.desk.config.model_copy(update={"notify": notify}))
+    me = served.as_("member")
+    refused = me.ask("POST", "/api/v1/me/address", json={"address": url})
+    assert refused.status_code == 422
+    assert url not in refused.text
+    assert served.desk.archive.catalogue.accounts.addresses() == []
+
+
+def test_a_person_says_where_to_be_told_and_that_no_longer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_MAIL", "mailto://farm:password@mail.invalid")
+    me, form = served.as_("member"), {"do": "tell", "address": "ada@example.org"}
+    assert "tells nobody" in me.ask("POST", "/account/address", form=form).text
+    notify = NotifyConfig(mail_env="FARM_MAIL")
+    monkeypatch.setattr(served.desk, "config", served.desk.config.model_copy(update={"notify": notify}))
+    assert "You are told nothing yet" in me.get("/account").text
+    assert me.ask("POST", "/account/address", form=form | {"events": "alarm"}).status_code == 422
+    assert me.ask("POST", "/account/address", form=form).status_code == 303
+    (row,) = served.desk.archive.catalogue.accounts.addresses()
+    assert (row.account, row.url, list(row.events)) == ("member", "ada@example.org", [])
+    assert "You are told by <b>mail</b>" in me.get("/account").text
+    assert me.ask("POST", "/account/address", form={"do": "nothing"}).status_code == 303
+    assert served.desk.archive.catalogue.accounts.addresses() == []
 
 
 def test_a_master_is_fetched_whole_by_anybody_with_what_it_was_made_of(served: Served) -> None:
