@@ -3,12 +3,14 @@
 `python -m benchmarks.calibrate [--quick] [--json FILE]`
 
 `limit_ratio`: match, dark, flat, mask, checksums and fsync, over reading light, dark and flat once and
-writing and syncing a file of the calibrated light's size, in turn; medians, by the wall and by CPU.
+writing and syncing a file of the calibrated light's size, in turn; medians, by the wall and by CPU. With
+nightcal[fast] it is that of the compiled way, and `numpy_limit_ratio` is that of numpy's beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import tempfile
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -25,8 +28,10 @@ from capture.clock import SystemClock
 from capture.config import CalibrationConfig
 from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
 from capture.library.calibrate import calibrate
+from capture.library.calibrate_numpy import by_numpy
 from capture.library.light import read_light
 from capture.library.masters_for import masters_for
+from capture.library.recipe import Way
 from capture.site import Site
 from capture.store import fits_file
 from capture.store.archive import Archive
@@ -104,12 +109,12 @@ def measure(folder: Path, rows: int, columns: int, repeats: int) -> dict[str, fl
     out = folder / "calibrated.fits"
     inputs = [file, folder / "dark.fits", folder / "flat.fits"]
 
-    def ours() -> None:
+    def ours(way: Way | None = None) -> None:
         with suppress(FileNotFoundError):
             out.unlink()
         light = read_light(file)
         found = masters_for(archive.catalogue, light, "T1", POLICY)
-        calibrate(light, found, archive.root, out, POLICY, TAKEN)
+        calibrate(light, found, archive.root, out, POLICY, TAKEN, way)
 
     def bare() -> None:
         target = folder / "limit.bin"
@@ -120,14 +125,16 @@ def measure(folder: Path, rows: int, columns: int, repeats: int) -> dict[str, fl
     def matched() -> None:
         masters_for(archive.catalogue, read_light(file), "T1", POLICY)
 
-    figures = interleaved({"limit": bare, "calibrate": ours, "match": matched}, repeats)
+    works = {"limit": bare, "calibrate": ours, "match": matched}
+    if importlib.util.find_spec("numba"):
+        works["numpy"] = partial(ours, by_numpy)
+    figures = interleaved(works, repeats)
     archive.close()
-    return figures | {
-        "megapixels": rows * columns / 1e6,
-        "limit_ratio": figures["calibrate_wall_s"] / figures["limit_wall_s"],
-        "limit_ratio_cpu": figures["calibrate_cpu_s"] / figures["limit_cpu_s"],
-        "match_ms": figures["match_wall_s"] * 1000,
-    }
+    for name, prefix in (("calibrate", ""), ("numpy", "numpy_")):
+        if name in works:
+            figures[f"{prefix}limit_ratio"] = figures[f"{name}_wall_s"] / figures["limit_wall_s"]
+            figures[f"{prefix}limit_ratio_cpu"] = figures[f"{name}_cpu_s"] / figures["limit_cpu_s"]
+    return figures | {"megapixels": rows * columns / 1e6, "match_ms": figures["match_wall_s"] * 1000}
 
 
 def main() -> None:

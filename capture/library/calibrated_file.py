@@ -16,6 +16,8 @@ from capture.store.data_unit import padded
 from capture.store.fits_file import Card, begin_write_back, header_bytes, new_file
 
 _THREADS = 2
+# The disk is told to begin with so many pixels at once, as telling it takes time, too.
+_TOLD_AT_ONCE = 8 * MOST_PIXELS
 
 
 def write_calibrated(
@@ -56,8 +58,13 @@ def write_calibrated(
             return made.tally
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            for of_piece in pool.map(piece, range(0, pixels, MOST_PIXELS)):
+            starts = range(0, pixels, MOST_PIXELS)
+            for first, of_piece in zip(starts, pool.map(piece, starts), strict=True):
                 tally.add(of_piece)
+                if (begun := first + MOST_PIXELS - _TOLD_AT_ONCE) % _TOLD_AT_ONCE == 0:
+                    begin_write_back(handle, start + begun * item, _TOLD_AT_ONCE * item)
+                    if with_mask:
+                        begin_write_back(handle, mask_start + begun, _TOLD_AT_ONCE)
         for reader in recipe.readers:
             reader.check()
         if len(final := header()) != start:
@@ -71,8 +78,6 @@ def write_calibrated(
 
 
 def _put(handle: int, data: memoryview, place: int) -> None:
-    begin, length = place, len(data)
     while data:
         written = os.pwrite(handle, data, place)
         data, place = data[written:], place + written
-    begin_write_back(handle, begin, length)

@@ -132,6 +132,13 @@ def test_both_ways_scale_what_is_stored_alike(tmp_path: Path) -> None:
     equal(tmp_path, **files)
 
 
+def test_both_ways_give_a_least_saturated_value_of_zero_no_sign(tmp_path: Path) -> None:
+    # With the pedestal it is -0.3, which is rounded.
+    raw = write(tmp_path / "raw", np.full((2, 9), 50000, np.float32))
+    dark = write(tmp_path / "dark", np.full((2, 9), 50100.3, np.float32))
+    assert repr(equal(tmp_path, whole=True, raw=raw, dark=dark).least_saturated_adu) == "0.0"
+
+
 @pytest.mark.parametrize("damaged", ["raw", "dark", "bias", "flat"])
 def test_damage_is_seen_in_every_file(tmp_path: Path, damaged: str, way: Way) -> None:
     files = {
