@@ -33,6 +33,7 @@ from capture.cli.plan import plan
 from capture.cli.service import pause, resume, serve, status, stop, watch
 from capture.cli.stopping import LeftAtOnce
 from capture.cli.units import service_app
+from capture.cli.web import web as web_alone
 from capture.errors import BadInput, DeviceError, NightcalError, Stopped, StoreError
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ app.command()(health)
 app.command()(plan)
 for command in (serve, status, watch, stop, pause, resume):
     app.command()(command)
+app.command("web")(web_alone)
 app.command()(match)
 app.command()(calibrate)
 app.command()(lights)
@@ -94,7 +96,8 @@ def main() -> None:
 
 
 def _fail(error: Exception, status: int) -> NoReturn:
-    complain(str(error))
+    # What a whole service is asked to do, it says under its own name.
+    complain(str(error).removeprefix("nightcal: "))
     # Else the interpreter looks for garbage in all that was imported, for seconds on a busy machine.
     gc.freeze()
     sys.exit(status)

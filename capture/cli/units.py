@@ -21,6 +21,7 @@ _SYSTEM = Path("/etc/systemd/system")
 # A roof that closes, its mounts parked first, is not to be cut off.
 _GUARD_STOPS_WITHIN_S = 900
 _SERVICE_STOPS_WITHIN_S = 900
+_PAGE_STOPS_WITHIN_S = 30
 # A missed look is 5 s; a combining of masters on a slow disk may keep the service from a few.
 _WATCHDOG_S = 120
 _FENCES = """\
@@ -49,7 +50,7 @@ def install(
     ] = False,
     only_print: Annotated[bool, typer.Option("--print", help="Show the units and write nothing.")] = False,
 ) -> None:
-    """Write the units of the guard, where the config has one, and of the service; say what to do next."""
+    """Write the units of the service, and of the guard and a page apart where they are in the config."""
     settings = load_config(config)
     units = units_of(settings, config.resolve(), user=user)
     if only_print:
@@ -98,6 +99,15 @@ def units_of(settings: Config, config: Path, *, user: bool) -> dict[str, str]:
         user=user,
         after=tuple(units),
     )
+    if settings.web is not None and settings.web.apart:
+        units["nightcal-web.service"] = _unit(
+            "nightcal's page",
+            "web",
+            config,
+            [settings.storage.folder, state],
+            _PAGE_STOPS_WITHIN_S,
+            user=user,
+        )
     return units
 
 

@@ -14,6 +14,7 @@ from capture.config.fields import Name, Section
 class WebConfig(Section):
     """`[web]`. Left out, there is no page.
 
+    `apart`: `nightcal web` serves it, a process of its own, and the service does not.
     `certificate` and `key`: PEM files, relative to the config file; else a proxy should speak TLS.
     `behind_tls`: a proxy speaks it, so cookies go over TLS only.
     `allowed_hosts`: the names by which browsers may ask for the page, besides `host` and localhost.
@@ -23,6 +24,7 @@ class WebConfig(Section):
 
     host: Name = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    apart: bool = False
     certificate: Path | None = None
     key: Path | None = None
     allowed_hosts: tuple[Name, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import uvicorn
@@ -24,6 +24,7 @@ _GRACE_S = 2
 _STARTS_WITHIN_S = 20.0
 # SQLite gives the interpreter away for every row: of many threads that want it each waits long for each row.
 _AT_ONCE = 4
+_BEATS_EVERY_S = 5
 
 
 class _Server(uvicorn.Server):
@@ -39,8 +40,15 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def page_served(desk: Desk, journal: Journal) -> Iterator[str]:
-    """Serve the page; yields its address. Raises BadInput when its port or its files cannot be used."""
+def page_served(desk: Desk, journal: Journal, beat: Callable[[], object] = lambda: None) -> Iterator[str]:
+    """Serve the page; yields its address. Raises BadInput when its port or its files cannot be used.
+
+    `beat` is called every 5 s from within the loop that answers: a loop that hangs is silent.
+    """
+
+    async def beats() -> None:
+        beat()
+
     web = desk.web
     listener = _listener(web)
     port = listener.getsockname()[1]
@@ -48,6 +56,7 @@ def page_served(desk: Desk, journal: Journal) -> Iterator[str]:
         make_app(desk), log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
         timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=15, proxy_headers=False, limit_concurrency=500,
         ssl_certfile=web.certificate, ssl_keyfile=web.key, h11_max_incomplete_event_size=32_768,
+        callback_notify=beats, timeout_notify=_BEATS_EVERY_S,
     )  # fmt: skip
     try:
         config.load()
@@ -83,9 +92,9 @@ def page_served(desk: Desk, journal: Journal) -> Iterator[str]:
 def page_beside(
     config: Config, archive: Archive, journal: Journal, pace: Pace | None = None
 ) -> Iterator[None]:
-    """Serve the page, if the config has one, beside a service, which goes on without it where it must."""
+    """Serve the page, if the config has one beside the service, which goes on without it where it must."""
     with ExitStack() as stack:
-        if config.web is not None:
+        if config.web is not None and not config.web.apart:
             try:
                 stack.enter_context(page_served(Desk(config, archive, pace), journal))
             except NightcalError as error:

@@ -32,9 +32,9 @@ def values(unit: str, key: str) -> list[str]:
 def test_guard_and_service_are_restarted_when_they_die_or_hang_but_not_when_an_operator_stops_them(
     tmp_path: Path, nightcal: Nightcal, options: tuple[str, ...]
 ) -> None:
-    write_config(tmp_path, text=GUARDED)
+    write_config(tmp_path, text=GUARDED + "[web]\napart = true\n")
     printed = units(nightcal("service", "install", "--print", *options).out)
-    assert list(printed) == ["nightcal-guard.service", "nightcal.service"]
+    assert list(printed) == ["nightcal-guard.service", "nightcal.service", "nightcal-web.service"]
     for unit in printed.values():
         assert values(unit, "Type") == ["notify"]
         assert values(unit, "Restart") == ["always"]
@@ -45,7 +45,7 @@ def test_guard_and_service_are_restarted_when_they_die_or_hang_but_not_when_an_o
 
 
 def test_what_a_unit_starts_is_a_command_that_there_is(tmp_path: Path, nightcal: Nightcal) -> None:
-    write_config(tmp_path, text=GUARDED)
+    write_config(tmp_path, text=GUARDED + "[web]\napart = true\n")
     for unit in units(nightcal("service", "install", "--print").out).values():
         (start,) = values(unit, "ExecStart")
         words = shlex.split(start)

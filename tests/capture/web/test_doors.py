@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,12 @@ import requests
 
 from capture.journal import Journal
 from capture.web.desk import Desk
-from capture.web.server import page_served
+from capture.web.server import page_beside, page_served
+from tests.capture.cli.command import CONFIG, write_config
+from tests.capture.cli.running import running
 from tests.capture.library.delivery.servers import certificate
 from tests.capture.web.conftest import PASSWORD, Browser, Served
+from tests.ports import free_port
 
 ANOTHER = "horse battery staple"
 
@@ -126,3 +130,27 @@ def test_what_a_member_sees_offers_no_flats(served: Served) -> None:
     assert ">flat</option>" not in page
     assert 'href="/control"' not in page
     assert me.get("/control").status_code == 403
+
+
+def test_the_page_alone_shows_the_library_while_no_service_runs_until_it_is_ended(tmp_path: Path) -> None:
+    port = free_port()
+    write_config(tmp_path, text=f"{CONFIG}[web]\napart = true\nport = {port}\n")
+    with running(tmp_path, "web") as page:
+        page.until(lambda: "the page is at" in page.out)
+        address = f"http://127.0.0.1:{port}"
+        assert requests.get(f"{address}/healthz", timeout=30).json() == {"ok": True, "service": False}
+        assert requests.get(f"{address}/library", timeout=30).status_code == 200
+        page.signal(signal.SIGTERM)
+        status, _ = page.ended()
+    assert (status, page.err) == (130, "nightcal: stopped by the operator\n")
+
+
+def test_a_service_leaves_a_page_apart_to_its_own_process(served: Served) -> None:
+    config, journal = served.desk.config, Journal(served.desk.clock)
+    assert config.web is not None
+    said: list[str] = []
+    journal.listen(lambda entry: said.append(entry.text))
+    for apart in (True, False):
+        there = config.web.model_copy(update={"apart": apart, "port": 0})
+        with page_beside(config.model_copy(update={"web": there}), served.desk.archive, journal):
+            assert bool(said) is not apart
