@@ -32,6 +32,16 @@ class Setup(NamedTuple):
     readout_mode: str | None
 
 
+@dataclass(frozen=True)
+class CameraLimits:
+    """What a camera says that it can do: exposures, binnings of both axes, gains; None where unknown."""
+
+    exposure_min_s: float
+    exposure_max_s: float
+    binning_max: int
+    gain_range: tuple[int, int] | None
+
+
 @dataclass(frozen=True, order=True)
 class FrameSpec:
     """What must match for two frames to belong together. None: the device has no such thing.

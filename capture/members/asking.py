@@ -14,6 +14,7 @@ from capture.members.pricing import price_millipoints
 from capture.members.queue import Expected, expected, frame_s
 from capture.members.quotas import Use, check_quotas, use_of
 from capture.members.roles import Action, Actor
+from capture.rig.limits import require_takes
 from capture.store.archive import Archive
 from capture.store.catalogue import Catalogue
 from capture.store.requests import OPEN, RequestRow
@@ -94,7 +95,7 @@ def checked_spec(config: Config, archive: Archive, ask: Ask) -> FrameSpec:
         raise BadInput(f"{ask.count} frames: ask for 1 to {most}")
     newest = archive.catalogue.newest(rig.name)
     last = newest.spec if newest else FrameSpec(Kind.BIAS)
-    return FrameSpec(
+    spec = FrameSpec(
         kind=kind,
         exposure_s=exposure_s,
         binning=_checked_binning(rig, ask.binning),
@@ -103,6 +104,10 @@ def checked_spec(config: Config, archive: Archive, ask: Ask) -> FrameSpec:
         readout_mode=last.readout_mode,
         set_temperature_c=_checked_temperature_c(config, rig, ask.temperature_c),
     )
+    limits = archive.catalogue.cameras.limits(rig.name)
+    if limits is not None:
+        require_takes(spec, limits)
+    return spec
 
 
 def held_of(catalogue: Catalogue, rig: str, spec: FrameSpec, now: datetime) -> Held:

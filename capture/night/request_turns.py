@@ -70,7 +70,7 @@ class RequestTurns:
             return True
         try:
             for want in block.wants:
-                require_takes(want.spec, self._rig.camera)
+                require_takes(want.spec, self._rig.camera.limits)
         except BadInput as limit:
             refuse_by_camera(self._archive, self._journal, block.request, str(limit))
             return False
@@ -103,7 +103,9 @@ class RequestTurns:
         return row.missing if row is not None and row.state.open else 0
 
     def take_up(self) -> None:
-        """See to what an earlier process left behind. Raises StoreError."""
+        """See to what an earlier process left behind, and keep what the camera can do. Raises StoreError."""
+        limits, now = self._rig.camera.limits, self._archive.clock.now()
+        self._archive.catalogue.cameras.keep(self._rig.name, limits, now)
         finish_whole(self._config, self._archive, self._journal, self._rig.name)
 
     def _block(self, row: RequestRow, count: int, window: Window) -> Block:

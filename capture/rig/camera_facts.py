@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from capture.alpaca.devices import Camera, CameraStates, SensorType, optional
 from capture.errors import DeviceError, DeviceTimeout, DeviceUnreachable
+from capture.frame import CameraLimits
 
 T = TypeVar("T")
 
@@ -49,6 +50,11 @@ class CameraFacts:
     offset: int | None
     gain_range: tuple[int, int] | None
     offset_range: tuple[int, int] | None
+
+    @property
+    def limits(self) -> CameraLimits:
+        """What frames can be asked of it."""
+        return CameraLimits(self.exposure_min_s, self.exposure_max_s, self.binning_max, self.gain_range)
 
     def nearest_s(self, exposure_s: float) -> float:
         """The exposure nearest to this one of those that the camera takes: within its limits, on its grid."""

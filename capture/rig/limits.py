@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capture.config import RigConfig
 from capture.errors import BadInput
-from capture.frame import FrameSpec, Kind
+from capture.frame import CameraLimits, FrameSpec, Kind
 from capture.rig.camera_facts import CameraFacts
 
 
@@ -22,14 +22,14 @@ def require_possible(config: RigConfig, facts: CameraFacts) -> None:
         )
 
 
-def require_takes(spec: FrameSpec, facts: CameraFacts) -> None:
+def require_takes(spec: FrameSpec, camera: CameraLimits) -> None:
     """Raise BadInput with the camera's limit for the first thing of such a bias or dark that it cannot."""
-    low_s, high_s = facts.exposure_min_s, facts.exposure_max_s
+    low_s, high_s = camera.exposure_min_s, camera.exposure_max_s
     if spec.kind is not Kind.BIAS and not low_s <= spec.exposure_s <= high_s:
         raise BadInput(f"{spec.exposure_s:g} s: the camera takes {low_s:g} to {high_s:g} s")
-    if spec.binning > facts.binning_max:
-        raise BadInput(f"binning {spec.binning}: the camera bins up to {facts.binning_max}")
-    limits = facts.gain_range
+    if spec.binning > camera.binning_max:
+        raise BadInput(f"binning {spec.binning}: the camera bins up to {camera.binning_max}")
+    limits = camera.gain_range
     if spec.gain is not None and limits is not None and not limits[0] <= spec.gain <= limits[1]:
         raise BadInput(f"gain {spec.gain}: the camera takes {limits[0]} to {limits[1]}")
 

@@ -18,6 +18,7 @@ from capture.journal import Entry
 from capture.store import sets
 from capture.store.accounts import Accounts
 from capture.store.browse import Browse
+from capture.store.cameras import Cameras
 from capture.store.candidates import Candidates
 from capture.store.changes import Changes
 from capture.store.database import Database
@@ -83,10 +84,10 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig; `pauses`, which rigs wait; `outbox`, which files are to reach
-    whom; `candidates`, masters that may calibrate a light; `browse`, pages of what there is; `changes`, the
-    log of who changed what and why; `withdrawals`, masters that are worth nothing any more; `deletions`,
-    files that were deleted on purpose.
+    `leases`, who may work with which rig; `cameras`, what each rig's camera can do; `pauses`, which rigs
+    wait; `outbox`, which files are to reach whom; `candidates`, masters that may calibrate a light; `browse`,
+    pages of what there is; `changes`, the log of who changed what and why; `withdrawals`, masters that are
+    worth nothing any more; `deletions`, files that were deleted on purpose.
     `accounts`, `requests`, `points` and `notices` are what there is of members.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.
@@ -116,6 +117,7 @@ class Catalogue:
         self.withdrawals = Withdrawals(self._database, self.changes)
         self.quarantine = Quarantine(self._database, self.changes)
         self.leases = Leases(self._database)
+        self.cameras = Cameras(self._database)
         self.pauses = Pauses(self._database, self.changes)
         self.candidates = Candidates(self._database)
         self.lights = Lights(self._database, self.history)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 # The newest of capture/store/migrations/versions: what a catalogue must be for these tables.
-REVISION = "0010"
+REVISION = "0011"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -267,6 +267,19 @@ class LeaseTable(Base):
     holder: Mapped[str | None]
     fence: Mapped[int]
     until: Mapped[datetime]
+
+
+class CameraTable(Base):
+    """What a rig's camera said it can do when it was connected; `read`: when that was first heard."""
+
+    __tablename__ = "cameras"
+    rig: Mapped[str] = mapped_column(primary_key=True)
+    exposure_min_s: Mapped[float]
+    exposure_max_s: Mapped[float]
+    binning_max: Mapped[int]
+    gain_min: Mapped[int | None]
+    gain_max: Mapped[int | None]
+    read: Mapped[datetime]
 
 
 class LightTable(SpecColumns, Base):

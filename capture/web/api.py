@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
@@ -102,6 +103,14 @@ def status(request: Request) -> dict[str, Any]:
     return dict(now.status) | {
         "time": now.time.isoformat(), "sun_altitude_deg": now.sun_altitude_deg, "silent_since": silent,
     }  # fmt: skip
+
+
+@router.get("/cameras")
+def cameras(request: Request) -> list[dict[str, Any]]:
+    """What may be asked of each rig, as its camera said when it was connected last."""
+    desk = _desk(request, Action.SEND_REQUEST)
+    known = {name: desk.archive.catalogue.cameras.limits(name) for name in desk.rigs}
+    return [{"rig": name} | asdict(limits) for name, limits in known.items() if limits is not None]
 
 
 @router.get("/coverage")

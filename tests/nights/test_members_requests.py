@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from capture.clock import SimulatedClock
 from capture.config import parse_config
+from capture.errors import BadInput
 from capture.members.accounts import create
 from capture.members.asking import Ask, send
 from capture.members.ledger import grant
@@ -156,5 +159,8 @@ def test_what_the_camera_cannot_do_is_refused_with_its_reason_and_costs_nobody_t
         assert told[f"Your request {first.id} is refused"].endswith(first.why)
         own = [one for one in night.frames if one.rig == "T1" and one.good and str(one.spec) != "dark 90 s"]
         assert len(own) == 10
+        # From now on it is said before the night.
+        with pytest.raises(BadInput, match="the camera bins up to 4"):
+            send(config, archive, ADA, Ask("T1", "bias", 0.0, 2, binning=8))
     finally:
         archive.close()

@@ -37,6 +37,7 @@ def _page(
     return page(
         request, "requests.html", quote=quote, asked=asked,
         queue=queue.queue(config, archive, caller.actor),
+        cameras={name: limits for name in desk.rigs if (limits := archive.catalogue.cameras.limits(name))},
         past=[row for row in queue.requests_of(archive.catalogue, caller.actor) if not row.state.open][:50],
     )  # fmt: skip
 

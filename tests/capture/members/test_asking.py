@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from capture.errors import BadInput, NotAllowed
-from capture.frame import Facts, Frame, Statistics, Verdict
+from capture.frame import CameraLimits, Facts, Frame, Statistics, Verdict
 from capture.members.asking import Ask, checked_spec, quote
 from capture.members.queue import cancel
 from capture.members.roles import VISITOR, Actor, Role, Scope
@@ -53,6 +54,29 @@ def test_what_cannot_be_asked_for_is_said_in_one_sentence_and_not_queued(
     with pytest.raises(BadInput, match=told):
         desk.send(ADA, ask)
     assert desk.archive.catalogue.requests.all() == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (replace(DARK, exposure_s=900.0), "900 s: the camera takes 0.5 to 600 s"),
+        (replace(DARK, exposure_s=0.1), "0.1 s: the camera takes 0.5 to 600 s"),
+        (replace(DARK, binning=4), "binning 4: the camera bins up to 2"),
+        (replace(DARK, gain=301), "gain 301: the camera takes 0 to 300"),
+        (replace(DARK, rig="T2", exposure_s=900.0), ""),
+        (replace(DARK, exposure_s=600.0, binning=2, gain=300), ""),
+        (replace(DARK, exposure_s=0.0), ""),
+    ],
+    ids=str,
+)
+def test_what_the_rigs_camera_cannot_do_is_said_as_soon_as_it_is_known(
+    desk: Desk, ask: Ask, told: str
+) -> None:
+    assert checked_spec(desk.config, desk.archive, ask).binning == (ask.binning or 1)
+    limits = CameraLimits(0.5, 600.0, 2, (0, 300))
+    desk.archive.catalogue.cameras.keep("T1", limits, desk.archive.clock.now())
+    with pytest.raises(BadInput, match=told) if told else nullcontext():
+        checked_spec(desk.config, desk.archive, ask)
 
 
 def test_flats_are_refused_with_the_reason_and_where_to_turn(desk: Desk) -> None:

@@ -65,6 +65,7 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("GET", "/api/v1/me"): (VISITOR, None),
     ("POST", "/api/v1/me/address"): (MEMBER, {"address": ""}),
     ("GET", "/api/v1/status"): (MEMBER, None),
+    ("GET", "/api/v1/cameras"): (MEMBER, None),
     ("GET", "/api/v1/coverage"): (MEMBER, None),
     ("GET", "/api/v1/nights/{night}"): (MEMBER, None),
     ("GET", "/api/v1/frames"): (MEMBER, None),
