@@ -25,6 +25,8 @@ from sequences.job import Want
 _TURN_S = 1800.0
 # While the library's own needs are not met, of the night's darkness.
 _SHARE = 0.5
+_LOOKS_EVERY_S = 5.0
+_LOOKS_ON_JUMPS_EVERY_S = 3600.0
 _REFUSALS = (BadInput, DeviceRefused, PartRefused)
 
 
@@ -36,6 +38,25 @@ class RequestTurns:
         self._archive = archive
         self._rig = rig
         self._journal = journal
+        self._looked_s = float("-inf")
+
+    def are_new(self, since: datetime) -> bool:
+        """Whether a member has asked for something since then, while darkness is left. Raises StoreError.
+
+        It is looked for every 5 s at most; on a clock that jumps, where each look is a step, every hour.
+        """
+        clock = self._archive.clock
+        if clock.monotonic() - self._looked_s < (_LOOKS_EVERY_S, _LOOKS_ON_JUMPS_EVERY_S)[clock.jumps]:
+            return False
+        self._looked_s, now = clock.monotonic(), clock.now()
+        if self._dark_left(self._rig.site.night_of(now), now) is None:
+            return False
+        return any(row.made >= since for row in open_requests(self._archive.catalogue, self._rig.name))
+
+    def _dark_left(self, night: date, now: datetime) -> Window | None:
+        """The night's darkness, None when it is over."""
+        dark = self._rig.site.darkness(night, self._rig.config.flats.lowest_sun_deg)
+        return None if dark is None or now >= dark.end else dark
 
     def with_turn(self, plan: RigPlan, now: datetime, finished: Set[str]) -> RigPlan:
         """The plan with the next turn before bias, darks and panel; as it is when nobody has one now.
@@ -43,8 +64,8 @@ class RequestTurns:
         Half of the darkness at most is the members' while bias or darks of the library's own are missing.
         Raises StoreError.
         """
-        dark = self._rig.site.darkness(plan.night, self._rig.config.flats.lowest_sun_deg)
-        if dark is None or now >= dark.end:
+        dark = self._dark_left(plan.night, now)
+        if dark is None:
             return plan
         rows = [
             row for row in open_requests(self._archive.catalogue, self._rig.name) if _key(row) not in finished

@@ -44,6 +44,9 @@ class RigLife:
         self._asked: deque[HandRun] = deque()
         self._ends = False
         self._done: date | None = None
+        self._turns = farm.turns(name)
+        # What members asked for until then was seen by the night that is done.
+        self._heard: datetime | None = None
         self._rest_s = _FIRST_REST_S
         self.name = name
         self.pause = farm.archive.catalogue.pauses.of(name)
@@ -150,6 +153,10 @@ class RigLife:
         if self._by_hand(connected=False):
             return True
         night = self._due(site, clock.now(), self._done, self._highest_sun_deg)
+        if night is None and self._heard is not None and self._turns.are_new(self._heard):
+            # The night had nothing more to do; now it has.
+            self._heard = clock.now()
+            night = self._due(site, clock.now(), None, self._highest_sun_deg)
         if night is None:
             try:
                 starts = self._next_start(site, clock.now(), self._highest_sun_deg)
@@ -182,7 +189,7 @@ class RigLife:
         self.doing = f"in the night of {night}"
         farm, given_up = self._farm, None
         self._under_way = RigNight(
-            self._runner, farm.guard, farm.clock, farm.journal, night, self, farm.turns(self.name)
+            self._runner, farm.guard, farm.clock, farm.journal, night, self, self._turns
         )
         try:
             self._under_way.live()
@@ -193,7 +200,7 @@ class RigLife:
             self._say("alarm", f"{self.name} is given up for tonight: {error}")
             self._rig.disconnect()
         finally:
-            self._under_way = None
+            self._heard, self._under_way = self._under_way.heard, None
         masters = farm.build_masters(self.name)
         told = f"the night of {night} ends: {len(masters)} masters"
         told += ", the rig was given up" if given_up else ""

@@ -66,6 +66,8 @@ class RigNight:
         self._night = night
         # What is planned next, after what is due now; read by others, so it is replaced as a whole.
         self.coming: Block | None = None
+        # What members asked for until then is in the plan.
+        self.heard = clock.now()
         self._finished: set[str] = set()
         # By the request whose turn it is, as the turn began.
         self._missed = 0
@@ -155,6 +157,7 @@ class RigNight:
         """Do, or wait for, the next thing; False when the night holds nothing more."""
         if self._by_hand is not None and self._by_hand.take_turn():
             return True
+        self.heard = self._clock.now()
         reserved = self._runner.reservations.now(self._rig.name)
         if reserved is not None:
             self._journal.say(self._rig.name, "waiting", f"reserved ({reserved.what})")
@@ -310,3 +313,5 @@ class RigNight:
     def _nobody_asks(self) -> None:
         if self._is_asked():
             raise _AskedMeanwhile(f"{self._rig.name}: a run by hand comes first")
+        if self._turns is not None and self._turns.are_new(self.heard):
+            raise _AskedMeanwhile(f"{self._rig.name}: a member has asked for something")

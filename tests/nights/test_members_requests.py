@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,16 +11,18 @@ import pytest
 from capture.clock import SimulatedClock
 from capture.config import parse_config
 from capture.errors import BadInput
+from capture.journal import Journal
 from capture.members.accounts import create
 from capture.members.asking import Ask, send
 from capture.members.ledger import grant
 from capture.members.roles import Actor, Role
-from capture.night.farm import Farm
+from capture.night.farm import Farm, open_farm
+from capture.night.scheduler import serve_nights
 from capture.store.archive import Archive
 from capture.store.fits_file import inspect
 from capture.store.outbox import DeliveryState
 from capture.store.requests import RequestState
-from simulators import Fault, Observatory
+from simulators import Fault, Observatory, serve
 from tests.nights.harness import AFTERNOON, CONFIG, SITE, live, settings
 from tests.nights.test_a_disturbed_night import DUSK
 from tests.nights.test_a_rig_that_fails import new_connections, only_darks
@@ -164,3 +168,35 @@ def test_what_the_camera_cannot_do_is_refused_with_its_reason_and_costs_nobody_t
             send(config, archive, ADA, Ask("T1", "bias", 0.0, 2, binning=8))
     finally:
         archive.close()
+
+
+@pytest.mark.parametrize("flats", [0, 1], ids=["nothing more to do", "waiting for dawn"])
+def test_what_a_member_asks_for_in_the_middle_of_a_night_is_taken_in_the_same_night(
+    tmp_path: Path, flats: int
+) -> None:
+    clock = SimulatedClock(AFTERNOON, horizon=timedelta(days=2))
+    asked_at = AFTERNOON + timedelta(hours=4)
+    no_needs = f'flats = {{ count = {flats}, filters = ["L"] }}\nbias.count = 0\ndarks.count = 0'
+    one_rig = CONFIG.split('[[rig]]\nname = "T2"')[0]
+
+    def service() -> list[datetime]:
+        journal = Journal(clock)
+        with open_farm(config, clock, journal) as farm:
+
+            def ask() -> None:
+                clock.sleep((asked_at - clock.now()).total_seconds())
+                send(config, farm.archive, ADA, Ask("T1", "dark", 0.0, 3))
+
+            create(farm.archive.catalogue.accounts, "ada", Role.MEMBER, clock.now())
+            worker = clock.spawn(ask, "a member", 90)
+            serve_nights(farm, journal, until=asked_at + timedelta(hours=2))
+            worker.join()
+            (row,) = farm.archive.catalogue.requests.all()
+            assert (row.state, row.good) == (RequestState.DONE, 3)
+            return [frame.taken for frame in farm.archive.catalogue.requests.frames(row.id)]
+
+    with serve(Observatory(clock, settings())) as server:
+        text = re.sub(r"flats = (.|\n)*", no_needs, one_rig.format(server=server.address))
+        config = parse_config(text, tmp_path / "nightcal.toml")
+        taken = clock.run(service)
+    assert all(asked_at < one < asked_at + timedelta(hours=2) for one in taken)
