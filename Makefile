@@ -32,9 +32,11 @@ $(DOCS_READY): $(READY)
 demo: $(READY)
 	$(BIN)/nightcal demo $(ARGS)
 
+# One worker more than there are cores: many tests wait, for processes and for deadlines of the machine's clock.
 # ARGS="-k flats" and the like are handed to pytest.
 test: $(READY) $(FOREIGN_READY)
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	PYTEST_XDIST_AUTO_NUM_WORKERS=$$($(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') \
+		$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 coverage: $(READY) $(FOREIGN_READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
