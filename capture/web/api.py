@@ -16,7 +16,7 @@ from capture.members.roles import Action
 from capture.night.board import told as board_told
 from capture.night.report.facts import NightFacts
 from capture.notices.own_address import set_own
-from capture.web import asks, shown, words
+from capture.web import asks, shown
 from capture.web.access import Caller, require, require_form
 from capture.web.desk import Desk
 from capture.web.dry_run import dry_run
@@ -243,7 +243,7 @@ def master_file(request: Request, number: Number) -> Response:
 def log(request: Request, limit: Limit = 100) -> list[dict[str, Any]]:
     """The newest entries of the journal, the newest last."""
     desk = _desk(request, Action.SEE_LOG)
-    return [words.entry_data(entry) for entry in desk.archive.catalogue.browse.entries(limit)]
+    return shown.entries(desk, limit)[0]
 
 
 def _carried_out(request: Request, ask: asks.Ask) -> Told:

@@ -40,6 +40,11 @@ class Log:
         self._over.set()
         self._wake()
 
+    def kept(self) -> tuple[list[dict[str, Any]], int]:
+        """The entries that were heard last, and the number of the newest, from which `follow` goes on."""
+        with self._lock:
+            return [entry for _, entry in self._lines], self._newest
+
     async def follow(self, after: int | None) -> AsyncIterator[Line | None]:
         """Numbered entries from now on, or from number `after`; None from time to time, to keep the line up.
 

@@ -17,6 +17,7 @@ from capture.night.outlook import ground_of, plan_on
 from capture.night.plan import RigPlan
 from capture.night.report.facts import NightFacts
 from capture.store.rows import FrameRow, MasterRow
+from capture.web import words
 from capture.web.desk import Desk
 from capture.web.link import Told
 
@@ -46,6 +47,23 @@ def now_of(desk: Desk) -> Now:
     time = desk.archive.clock.now() if silent else datetime.fromisoformat(told.status["time"])  # type: ignore[index]
     rigs = told.status["rigs"] if told.status else []
     return Now(told, time, desk.site.local(time), desk.site.sun_altitude_deg(time), rigs)
+
+
+def entries(desk: Desk, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """The journal's newest entries, the newest last, and the number from which the log's stream goes on.
+
+    What was said since the last frame may not be in the catalogue yet: it is taken from what the page heard.
+    """
+    heard, number = desk.log.kept()
+    stored = [words.entry_data(entry) for entry in desk.archive.catalogue.browse.entries(limit)]
+    known = {(entry["time"], entry["source"], entry["text"]) for entry in stored}
+    first = stored[0]["time"] if stored else ""
+    fresh = [
+        {name: entry[name] for name in ("time", "source", "kind", "text")}
+        for entry in heard
+        if entry["time"] >= first and (entry["time"], entry["source"], entry["text"]) not in known
+    ]
+    return sorted([*stored, *fresh], key=lambda entry: str(entry["time"]))[-limit:], number
 
 
 def board(desk: Desk) -> list[Coverage]:

@@ -14,7 +14,7 @@ from capture.web import words
 from capture.web.access import require
 from capture.web.desk import Desk
 from capture.web.render import page, part
-from capture.web.shown import now_of
+from capture.web.shown import entries, now_of
 
 router = APIRouter()
 
@@ -48,19 +48,21 @@ def log_page(request: Request) -> HTMLResponse:
     """The journal: what was, and what happens from now on."""
     require(request, Action.SEE_LOG)
     desk: Desk = request.app.state.desk
-    entries = [words.entry_data(entry) for entry in desk.archive.catalogue.browse.entries(200)]
-    return page(request, "log.html", entries=entries[::-1])
+    found, number = entries(desk, 200)
+    return page(request, "log.html", entries=found[::-1], number=number)
 
 
 @router.get("/log/stream")
-async def log_stream(request: Request, last_event_id: str = Header("")) -> StreamingResponse:
-    """Lines of the log as they happen, as events of HTML."""
+async def log_stream(request: Request, after: str = "", last_event_id: str = Header("")) -> StreamingResponse:
+    """Lines of the log as they happen, as events of HTML; from number `after` on, or a lost stream's last."""
     require(request, Action.SEE_LOG)
     desk: Desk = request.app.state.desk
 
+    start = (last_event_id or after)[:9]
+
     async def events() -> AsyncIterator[bytes]:
         yield format_sse_event(comment="the log from now on", retry=3000)
-        async for line in desk.log.follow(int(last_event_id) if last_event_id.isdigit() else None):
+        async for line in desk.log.follow(int(start) if start.isdigit() else None):
             if line is None:
                 yield format_sse_event(comment="still here")
             else:

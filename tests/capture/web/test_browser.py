@@ -35,6 +35,7 @@ PAGES = (
     "/", "/tonight", "/frames", "/flats", "/health", "/coverage", "/library", "/log", "/control", "/requests",
     "/points", "/account",
 )  # fmt: skip
+NO_NEEDS = "flats = { count = 0 }\nbias = { count = 0 }\ndarks.count = 0\n"
 DESK, PHONE = (1200, 900), (390, 844)
 
 
@@ -67,8 +68,13 @@ class Window:
 
     def fill(self, form: str, **fields: str) -> None:
         for name, value in fields.items():
-            self.driver.find_element(By.CSS_SELECTOR, f"{form} [name={name}]").send_keys(value)
-        self.driver.find_element(By.CSS_SELECTOR, f"{form} button").click()
+            field = self.driver.find_element(By.CSS_SELECTOR, f"{form} [name={name}]")
+            field.clear()
+            field.send_keys(value)
+        self.press(f"{form} button")
+
+    def press(self, button: str) -> None:
+        self.driver.find_element(By.CSS_SELECTOR, button).click()
 
     def sign_in(self, name: str) -> None:
         self.go("/sign-in")
@@ -92,14 +98,17 @@ def windows() -> Iterator[Callable[..., Window]]:
         one.driver.quit()
 
 
-def write_page(folder: Path, server: str) -> str:
-    """A config with a page, and an operator's account; return the page's address."""
+def write_page(folder: Path, server: str, hour: int = 14, needs: str = "") -> str:
+    """A config with a page, and accounts of an operator and a member; return the page's address.
+
+    At any time of the day it is that hour there: early in the afternoon the rig has no work of its own.
+    """
     port = free_port()
-    # At any hour of the day, it is early afternoon there: the rig has no work of its own.
-    write_config(folder, server, site_at(14) + f"[web]\nport = {port}\n")
+    write_config(folder, server, site_at(hour) + needs + f"[web]\nport = {port}\n")
     (folder / "archive").mkdir()
     catalogue = Catalogue(folder / "archive" / "catalogue.sqlite")
-    create(catalogue.accounts, "ada", Role.OPERATOR, SystemClock().now(), PASSWORD)
+    for name, role in (("ada", Role.OPERATOR), ("ben", Role.MEMBER)):
+        create(catalogue.accounts, name, role, SystemClock().now(), PASSWORD)
     catalogue.close()
     return f"http://127.0.0.1:{port}"
 
@@ -142,6 +151,81 @@ def test_an_operator_follows_a_run_stops_it_and_sees_the_page_come_back_after_a_
             lost = page.driver.find_element(By.ID, "lost")
             page.until(lambda: not lost.is_displayed(), "the page did not come back")
             page.until_told("paused by ada", "#now")
+
+
+def test_a_member_asks_is_quoted_cancels_and_receives_but_gets_no_flats(
+    tmp_path: Path, windows: Callable[..., Window]
+) -> None:
+    with simulators(rate=1) as server:
+        address = write_page(tmp_path, server, 23, NO_NEEDS)
+        with running(tmp_path, "serve") as service:
+            service.until(lambda: "the page is at" in service.out)
+            page = windows(address)
+            page.sign_in("ben")
+            page.go("/requests")
+            page.press(".ask [name=kind] option:nth-child(2)")
+            page.fill(".ask", count="2")
+            page.until_told("The library holds none of them yet", "#quote")
+            page.press("#quote button[value=send]")
+            page.until_told("Request 1, 2 x bias by T1, is queued", "[role=status]")
+            page.fill(".ask", exposure_s="600")
+            page.until_told("dark 600 s", "#quote")
+            page.press("#quote button[value=send]")
+            page.until_told("Request 2", "[role=status]")
+            page.press('form[action="/requests/2/cancel"] button')
+            page.until_told("Request 2 is cancelled", "[role=status]")
+
+            def is_done() -> bool:
+                page.go("/requests")
+                return "2 of 2" in page.driver.find_element(By.CSS_SELECTOR, "main").text
+
+            page.until(is_done, "the request was never done")
+            page.driver.find_element(By.LINK_TEXT, "2 of 2").click()
+            page.until_told("Frames of request 1", "h1")
+            assert len(page.driver.find_elements(By.CSS_SELECTOR, ".pictures li")) == 2
+            assert page.driver.find_element(By.PARTIAL_LINK_TEXT, "as a ZIP")
+            page.go("/control")
+            page.until_told("one must be operator at least", "main")
+            page.go("/requests")
+            made_up = "document.querySelector('.ask [name=kind] option').value = 'flat'"
+            page.driver.execute_script(made_up)
+            page.press(".ask button")
+            page.until_told("Flats are the operators'", "main [role=alert]")
+
+
+def test_an_operator_orders_tells_sets_aside_and_releases_with_who_and_why_in_the_log(
+    tmp_path: Path, windows: Callable[..., Window]
+) -> None:
+    with simulators(rate=1) as server:
+        address = write_page(tmp_path, server)
+        with running(tmp_path, "serve") as service:
+            service.until(lambda: "the page is at" in service.out)
+            page = windows(address)
+            page.sign_in("ada")
+            page.go("/control")
+            run = 'form[action="/control/run"]'
+            page.fill(run, count="2", why="first light")
+            page.until_told("2 frames", "#job")
+            page.press(f"{run} button[value=start]")
+            service.until(lambda: "bias ends after 2 frames" in service.out)
+            page.go("/control")
+            aside = 'form[action="/control/set-aside"]'
+            since = page.driver.find_element(By.CSS_SELECTOR, f"{aside} [name=since]")
+            page.driver.execute_script("arguments[0].value = '2020-01-01T00:00'", since)
+            page.press(f"{aside} [value=bias]")
+            page.fill(aside, why="a lamp was on")
+            page.driver.switch_to.alert.accept()
+            page.until_told("2 frames (bias)", "[role=status]")
+            page.fill('form[action="/control/release"]', why="it was off")
+            page.until_told("2 frames and", "[role=status]")
+            page.fill('form[action="/control/order"]', flats="L x3", why="a comet")
+            page.until_told("a comet", "[role=status]")
+            page.fill('form[action="/control/event"]', filters="L", why="dust on it")
+            page.until_told("filter cleaned L", "[role=status]")
+            page.go("/log")
+            for why in ("first light", "a lamp was on", "it was off", "a comet", "dust on it"):
+                page.until_told(why, "#log")
+            assert not page.faults()
 
 
 def test_on_a_phone_no_page_is_wider_than_the_screen(tmp_path: Path, windows: Callable[..., Window]) -> None:
