@@ -61,6 +61,7 @@ class Farm:
         self.site = site
         self.guard = guard
         self.archive = archive
+        self.writer = writer
         self.journal = journal
         self.clock = clock
         shared = config.guard.folder if config.guard is not None else config.storage.folder

@@ -72,6 +72,7 @@ class Service:
         try:
             while until is None or clock.now() < until:
                 self.tick()
+                self.farm.writer.keep()
                 beat()
                 left_s = step_s if until is None else min(step_s, (until - clock.now()).total_seconds())
                 self.farm.rest_for(left_s)

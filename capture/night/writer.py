@@ -44,8 +44,13 @@ class Writer:
         self._away = False
 
     def note(self, entry: Entry) -> None:
-        """Keep a journal entry for the catalogue; written with the next frame, so that nobody waits."""
+        """Keep a journal entry for the catalogue; written with a frame, or by `keep`: nobody waits for it."""
         self._entries.append(entry)
+
+    def keep(self) -> None:
+        """Have the entries written that no frame took along; nobody waits for that either."""
+        if self._entries:
+            self._queue.put(self._clock.signal())
 
     def start(self) -> None:
         """Spawn the worker."""

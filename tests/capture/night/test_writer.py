@@ -95,3 +95,21 @@ def test_an_error_that_nobody_foresaw_stops_the_frames_and_keeps_nobody_waiting(
     assert len(archive.catalogue.frames()) == 1
     assert [entry.kind for entry in said] == ["alarm", "frame"]
     archive.close()
+
+
+def test_what_was_said_since_the_last_frame_is_kept_without_another(tmp_path: Path) -> None:
+    clock = SimulatedClock(START)
+    archive = Archive(tmp_path, SITE, clock)
+    writer = Writer(archive, clock, Journal(clock))
+
+    def service() -> list[str]:
+        writer.start()
+        writer.note(Entry(START, "T1", "step", "the last word"))
+        writer.keep()
+        clock.sleep(1.0)
+        kept = [entry.text for entry in archive.catalogue.entries()]
+        writer.close()
+        return kept
+
+    assert clock.run(service) == ["the last word"]
+    archive.close()
