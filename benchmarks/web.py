@@ -42,6 +42,7 @@ LOOKS = (
     "/frames",
     "/library",
     "/coverage",
+    "/health",
     "/api/v1/status",
     "/api/v1/masters",
     "/api/v1/frames?rig=T3",
