@@ -8,7 +8,7 @@ FOREIGN := .venv-foreign
 FOREIGN_READY := $(FOREIGN)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
-.PHONY: install demo test check coverage docs clean
+.PHONY: install foreign demo test check coverage docs clean
 
 install: $(READY)
 
@@ -23,6 +23,8 @@ $(FOREIGN_READY): constraints-foreign.txt
 	$(PYTHON) -m venv $(FOREIGN)
 	$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-foreign.txt
 	@touch $(FOREIGN_READY)
+
+foreign: $(FOREIGN_READY)
 
 $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
