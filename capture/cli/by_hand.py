@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from capture.cli.ask import ask_service, who
-from capture.cli.console import console, journal_printer
-from capture.cli.flat_plan import FlatLine, in_runs, read_flat_plan
+from capture.cli.console import console, journal_printer, show_json, show_table
 from capture.cli.options import (
     CONFIG,
     ConfigOption,
@@ -21,17 +18,29 @@ from capture.cli.options import (
     RigOption,
     with_farm,
 )
-from capture.clock import clock_of_this_process
+from capture.clock import Clock, clock_of_this_process
 from capture.config import Config, RigConfig, load_config
 from capture.errors import BadInput
-from capture.frame import Kind
 from capture.journal import Journal
+from capture.night.dry_run import dry_run
 from capture.night.farm import Farm
-from capture.night.hand_runs import HandRun, carry_out, job_of, next_twilight
-from capture.rig.rig import Rig
-from sequences.job import Job, Want
+from capture.night.flat_plan import read_flat_plan
+from capture.night.hand_runs import HandRun, carry_out, jobs_of
+from capture.store.archive import Archive
+from capture.web.plain import job_data
 
 run_app = typer.Typer(help="Run one sequence by hand on one rig.", no_args_is_help=True)
+
+
+BinningOption = Annotated[
+    int | None, typer.Option("--binning", help="1 to 8, of both axes; the config's if left out.")
+]
+GainOption = Annotated[int | None, typer.Option("--gain", help="The config's if left out.")]
+TemperatureOption = Annotated[
+    float | None, typer.Option("--temperature", help="The sensor's set point in C; the config's if left out.")
+]
+FiltersOption = Annotated[str, typer.Option("--filters", help="Names separated by commas; all if left out.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the job; ask no device, start nothing.")]
 
 
 @run_app.command("sky-flats")
@@ -39,44 +48,22 @@ def run_sky_flats(
     named: RigArgument = "",
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
-    filters: Annotated[str, typer.Option(help="Names separated by commas; all if left out.")] = "",
+    filters: FiltersOption = "",
     count: CountOption = None,
+    binning: BinningOption = None,
+    gain: GainOption = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", help="An ACP flat plan: lines of count, filter, binning.")
     ] = None,
+    dry: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take sky flats in this twilight, or wait for the next one of this night."""
-    settings = load_config(config)
-    chosen = _rig(settings, named, rig)
-    names = _names(filters)
-    if plan is not None and (names or count):
-        raise BadInput("--plan says which filters and how many; leave --filters and --count out")
     lines = read_flat_plan(plan) if plan is not None else ()
-    asked = HandRun("sky_flats", names, count=count)
-
-    def jobs(farm: Farm) -> list[Job]:
-        runner, now = farm.runners[chosen.name], farm.clock.now()
-        window, night = next_twilight(farm.site, now, chosen), farm.site.night_of(now)
-        runs = [_planned(runner.rig, run) for run in in_runs(lines)]
-        return [runner.job_of("sky_flats", window, wants, night) for wants in runs]
-
-    _run_by_hand(settings, chosen, asked, jobs if lines else None, as_json=as_json)
-
-
-def _planned(rig: Rig, lines: list[FlatLine]) -> tuple[Want, ...]:
-    """A run of a flat plan's lines. Raises BadInput for a filter that the wheel lacks."""
-    wants = []
-    for line in lines:
-        name = line.filter if rig.filters else None
-        if rig.filters and name not in rig.filters:
-            raise BadInput(
-                f"line {line.number} of the flat plan wants the filter {name!r}, but the wheel has "
-                f"{' '.join(rig.filters)}"
-            )
-        spec = replace(rig.spec(Kind.FLAT, 0.0, name).set_key(), binning=line.binning)
-        wants.append(Want(spec, line.count))
-    return tuple(wants)
+    asked = HandRun(
+        "sky_flats", _names(filters), count=count, binning=binning, gain=gain, lines=lines, who=who()
+    )
+    _run_by_hand(config, named, rig, asked, dry=dry, as_json=as_json)
 
 
 @run_app.command("bias")
@@ -85,13 +72,15 @@ def run_bias(
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
     count: CountOption = None,
+    binning: BinningOption = None,
+    gain: GainOption = None,
+    temperature: TemperatureOption = None,
+    dry: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a set of bias frames under a shut roof."""
-    settings = load_config(config)
-    chosen = _rig(settings, named, rig)
-
-    _run_by_hand(settings, chosen, HandRun("bias", count=count), as_json=as_json)
+    asked = HandRun("bias", count=count, binning=binning, gain=gain, temperature_c=temperature, who=who())
+    _run_by_hand(config, named, rig, asked, dry=dry, as_json=as_json)
 
 
 @run_app.command("darks")
@@ -103,13 +92,23 @@ def run_darks(
         str, typer.Option(help="Seconds separated by commas; the config's if left out.")
     ] = "",
     count: CountOption = None,
+    binning: BinningOption = None,
+    gain: GainOption = None,
+    temperature: TemperatureOption = None,
+    dry: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take sets of darks under a shut roof."""
-    settings = load_config(config)
-    chosen = _rig(settings, named, rig)
-    asked = HandRun("darks", exposures_s=_seconds(exposures), count=count)
-    _run_by_hand(settings, chosen, asked, as_json=as_json)
+    asked = HandRun(
+        "darks",
+        exposures_s=_seconds(exposures),
+        count=count,
+        binning=binning,
+        gain=gain,
+        temperature_c=temperature,
+        who=who(),
+    )
+    _run_by_hand(config, named, rig, asked, dry=dry, as_json=as_json)
 
 
 @run_app.command("panel-flats")
@@ -117,52 +116,50 @@ def run_panel_flats(
     named: RigArgument = "",
     config: ConfigOption = CONFIG,
     rig: RigOption = "",
-    filters: Annotated[str, typer.Option(help="Names separated by commas; all if left out.")] = "",
+    filters: FiltersOption = "",
     count: CountOption = None,
+    binning: BinningOption = None,
+    gain: GainOption = None,
+    dry: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take flats by the panel behind the shut cover, under a shut roof."""
-    settings = load_config(config)
-    chosen = _rig(settings, named, rig)
-    asked = HandRun("panel_flats", filters=_names(filters), count=count)
-    _run_by_hand(settings, chosen, asked, as_json=as_json)
+    asked = HandRun(
+        "panel_flats", filters=_names(filters), count=count, binning=binning, gain=gain, who=who()
+    )
+    _run_by_hand(config, named, rig, asked, dry=dry, as_json=as_json)
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _run_by_hand(
-    settings: Config,
-    rig: RigConfig,
-    asked: HandRun,
-    jobs: Callable[[Farm], list[Job]] | None = None,
-    *,
-    as_json: bool,
-) -> None:
-    """Connect one rig, run what is asked, or these jobs in turn, build the masters.
+def _run_by_hand(config: Path, named: str, option: str, asked: HandRun, *, dry: bool, as_json: bool) -> None:
+    """Connect one rig, run what is asked, build the masters; `dry`: show the job and no more.
 
     A service that runs does it instead: it has the rig.
     Raises NightcalError; Exit(1) when frames are missing.
     """
-    if _passed_on(settings, rig.name, asked, by_plan=jobs is not None):
-        return
-    rigs = tuple(rig if other.name == rig.name else other for other in settings.rig)
-    settings = settings.model_copy(update={"rig": rigs})
+    settings = load_config(config)
+    rig = _rig(settings, named, option)
     clock = clock_of_this_process()
+    if dry:
+        _show_job(settings, rig, asked, clock, as_json=as_json)
+        return
+    if _passed_on(settings, rig.name, asked):
+        return
     journal = Journal(clock)
     journal.listen(journal_printer(as_json=as_json))
 
     def work(farm: Farm) -> bool:
-        here = farm.rigs[rig.name]
-        here.connect()
-        made = jobs(farm) if jobs is not None else [job_of(asked, farm.runners[rig.name])]
+        farm.rigs[rig.name].connect()
+        jobs = jobs_of(asked, farm.runners[rig.name])
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
-        for job in made:
+        for job in jobs:
             outcome = carry_out(job, farm.runners[rig.name], farm.guard, settings)
         farm.build_masters()
         good = len(farm.archive.catalogue.frames(rig=rig.name, good=True)) - good_before
-        wanted = sum(want.count for job in made for want in job.wants)
+        wanted = sum(want.count for job in jobs for want in job.wants)
         journal.say(rig.name, "done", f"{good} good frames of {wanted} wanted ({outcome.text})", good=good)
         return good >= wanted
 
@@ -170,21 +167,27 @@ def _run_by_hand(
         raise typer.Exit(1)
 
 
-def _passed_on(settings: Config, rig: str, asked: HandRun, *, by_plan: bool) -> bool:
+def _show_job(settings: Config, rig: RigConfig, asked: HandRun, clock: Clock, *, as_json: bool) -> None:
+    archive = Archive.of(settings, clock)
+    try:
+        job = dry_run(rig, archive.site, archive.catalogue, asked, clock.now())
+    finally:
+        archive.close()
+    if as_json:
+        show_json(job_data(job))
+        return
+    sets = [(want.spec, want.count) for want in job.wants]
+    show_table(f"{rig.name}, {asked}", ("set", "frames"), sets)
+    took = f", {job.exposure_total_s / 60:.0f} min of exposure" if job.exposure_total_s else ""
+    when = f", from {job.window.start:%m-%d %H:%M} to {job.window.end:%H:%M} UTC" if job.window else ""
+    console.print(f"{job.frames} frames{took}; it needs {job.needs}{when}. Nothing is started", markup=False)
+
+
+def _passed_on(settings: Config, rig: str, asked: HandRun) -> bool:
     """Ask the service that runs, if one does. Raises BadInput with what it refuses."""
-    running = ask_service(settings, "status")
-    if running is None:
-        return False
-    if by_plan:
-        raise BadInput(
-            f"the running service has {rig}, and takes no flat plans: order with nightcal plan --tonight, "
-            f"or end it with nightcal stop"
-        )
-    more: dict[str, object] = {"rig": rig, "sequence": asked.sequence, "count": asked.count, "who": who()}
-    more |= {"filters": list(asked.filters), "exposures_s": list(asked.exposures_s)}
-    answer = ask_service(settings, "run", **more)
+    answer = ask_service(settings, "run", rig=rig, who=asked.who, **asked.told())
     if answer is None:
-        raise BadInput("the service has just ended; ask again")
+        return False
     console.print(f"the running service does it: {answer['told']}. nightcal watch shows it", markup=False)
     return True
 

@@ -14,7 +14,7 @@ from capture.members.pricing import price_millipoints
 from capture.members.queue import Expected, expected, frame_s
 from capture.members.quotas import Use, check_quotas, use_of
 from capture.members.roles import Action, Actor
-from capture.rig.limits import require_takes
+from capture.rig.limits import require_settable, require_takes
 from capture.store.archive import Archive
 from capture.store.catalogue import Catalogue
 from capture.store.requests import OPEN, RequestRow
@@ -191,8 +191,7 @@ def _checked_gain(rig: RigConfig, last: int | None, gain: int | None) -> int | N
     usual = rig.gain if rig.gain is not None else last
     if gain is None or gain == usual:
         return usual
-    if rig.gain is None:
-        raise BadInput(f"{rig.name} leaves the gain to its camera; leave it out")
+    require_settable(rig, gain, None)
     if isinstance(gain, bool) or not isinstance(gain, int) or not 0 <= gain <= 100_000:
         raise BadInput(f"a gain of {gain}: give a whole number from 0, or leave it out")
     return gain
@@ -200,12 +199,9 @@ def _checked_gain(rig: RigConfig, last: int | None, gain: int | None) -> int | N
 
 def _checked_temperature_c(config: Config, rig: RigConfig, asked_c: float | None) -> float | None:
     rules = config.members
-    if rig.cooling is None:
-        if asked_c is not None:
-            raise BadInput(f"{rig.name} is not cooled; leave the temperature out")
-        return None
+    require_settable(rig, None, asked_c)
     if asked_c is None:
-        return rig.cooling.set_temperature_c
+        return rig.cooling.set_temperature_c if rig.cooling else None
     if not math.isfinite(asked_c) or not rules.coldest_c <= asked_c <= rules.warmest_c:
         raise BadInput(f"{asked_c} C: give a temperature from {rules.coldest_c:g} to {rules.warmest_c:g} C")
     return float(asked_c)

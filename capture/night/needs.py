@@ -31,13 +31,13 @@ def chosen_filters(config: RigConfig, wheel: Sequence[str]) -> tuple[str | None,
 
 
 def known_filters(config: RigConfig, catalogue: Catalogue) -> tuple[str, ...]:
-    """The filters of a rig as far as one knows without asking its wheel: the config's, else those of flats.
+    """The filters of a rig as far as one knows without asking its wheel.
 
-    Empty when nothing is known yet.
+    They are those that it had when it was connected last, else those of flats, and the config's. Empty when
+    nothing is known yet.
     """
-    if config.flats.filters:
-        return config.flats.filters
-    return catalogue.filters(config.name)
+    told = catalogue.cameras.filters(config.name)
+    return tuple(dict.fromkeys((*(told or catalogue.filters(config.name)), *config.flats.filters)))
 
 
 def spec_by_catalogue(config: RigConfig, catalogue: Catalogue) -> SpecOf:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from capture.errors import BadInput, ClockError, DeviceError, NightcalError, NoWindow, Stopped, StoreError
 from capture.night.farm import Farm
-from capture.night.hand_runs import HandRun, carry_out, job_of
+from capture.night.hand_runs import HandRun, carry_out, jobs_of
 from capture.night.rig_night import RigNight
 from capture.site import Site
 from capture.store.pauses import Pause
@@ -247,7 +247,8 @@ class RigLife:
         try:
             if not connected:
                 self._rig.connect()
-            carry_out(job_of(run, self._runner), self._runner, self._farm.guard, self._farm.config)
+            for job in jobs_of(run, self._runner):
+                carry_out(job, self._runner, self._farm.guard, self._farm.config)
             self._farm.build_masters(self.name)
         except (Stopped, StoreError, ClockError):
             raise

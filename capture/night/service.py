@@ -13,6 +13,7 @@ from capture.guard.door import told
 from capture.guard.guard import Guard
 from capture.guard.remote import Doorbell
 from capture.journal import Entry, Journal
+from capture.night.dry_run import dry_run
 from capture.night.farm import Farm
 from capture.night.hand_runs import HandRun, next_twilight
 from capture.night.rig_life import Due, NextStart, RigLife
@@ -136,6 +137,9 @@ class Service:
                     f"the next twilight begins at {window.start:%m-%d %H:%M} UTC, and until then {rig} "
                     f"has other work; order flats for the night with nightcal plan --tonight"
                 )
+        # What the rig cannot is refused at once, not when its turn comes.
+        farm = self.farm
+        dry_run(farm.rigs[rig].config, farm.site, farm.archive.catalogue, run, farm.clock.now())
         when = life.when(run)
         before = life.ask(run)
         self._journal.say(rig, "run", f"{run} asked by {run.who}" + (f": {run.why}" if run.why else ""))

@@ -23,15 +23,29 @@ def require_possible(config: RigConfig, facts: CameraFacts) -> None:
 
 
 def require_takes(spec: FrameSpec, camera: CameraLimits) -> None:
-    """Raise BadInput with the camera's limit for the first thing of such a bias or dark that it cannot."""
+    """Raise BadInput with the camera's limit for the first thing of such a frame that it cannot.
+
+    A bias is as short as the camera can; a flat's exposure is left to its sequence.
+    """
     low_s, high_s = camera.exposure_min_s, camera.exposure_max_s
-    if spec.kind is not Kind.BIAS and not low_s <= spec.exposure_s <= high_s:
+    if spec.kind not in (Kind.BIAS, Kind.FLAT) and not low_s <= spec.exposure_s <= high_s:
         raise BadInput(f"{spec.exposure_s:g} s: the camera takes {low_s:g} to {high_s:g} s")
     if spec.binning > camera.binning_max:
         raise BadInput(f"binning {spec.binning}: the camera bins up to {camera.binning_max}")
     limits = camera.gain_range
     if spec.gain is not None and limits is not None and not limits[0] <= spec.gain <= limits[1]:
         raise BadInput(f"gain {spec.gain}: the camera takes {limits[0]} to {limits[1]}")
+
+
+def require_settable(config: RigConfig, gain: int | None, temperature_c: float | None) -> None:
+    """Raise BadInput for a gain or a set point that the rig has not to set; None where none is asked for.
+
+    A camera's own gain would not be put back afterwards: nobody knows what it should be.
+    """
+    if gain is not None and config.gain is None:
+        raise BadInput(f"{config.name} leaves the gain to its camera; leave it out")
+    if temperature_c is not None and config.cooling is None:
+        raise BadInput(f"{config.name} is not cooled; leave the temperature out")
 
 
 def _require_setup(where: str, config: RigConfig, facts: CameraFacts) -> None:

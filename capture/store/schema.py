@@ -270,7 +270,7 @@ class LeaseTable(Base):
 
 
 class CameraTable(Base):
-    """What a rig's camera said it can do when it was connected; `read`: when that was first heard."""
+    """What a rig's camera and wheel said when they were connected; `read`: when that was first heard."""
 
     __tablename__ = "cameras"
     rig: Mapped[str] = mapped_column(primary_key=True)
@@ -279,6 +279,7 @@ class CameraTable(Base):
     binning_max: Mapped[int]
     gain_min: Mapped[int | None]
     gain_max: Mapped[int | None]
+    filters: Mapped[list[str]]
     read: Mapped[datetime]
 
 

@@ -19,7 +19,6 @@ from capture.notices.own_address import set_own
 from capture.web import asks, shown
 from capture.web.access import Caller, require, require_form
 from capture.web.desk import Desk
-from capture.web.dry_run import dry_run
 from capture.web.pages.night import file_answer, picture_answer
 from capture.web.plain import frame_data, job_data, master_data, quote_data, request_data
 
@@ -107,10 +106,15 @@ def status(request: Request) -> dict[str, Any]:
 
 @router.get("/cameras")
 def cameras(request: Request) -> list[dict[str, Any]]:
-    """What may be asked of each rig, as its camera said when it was connected last."""
+    """What may be asked of each rig, and its filters, as its devices said when they were connected last."""
     desk = _desk(request, Action.SEND_REQUEST)
-    known = {name: desk.archive.catalogue.cameras.limits(name) for name in desk.rigs}
-    return [{"rig": name} | asdict(limits) for name, limits in known.items() if limits is not None]
+    said = desk.archive.catalogue.cameras
+    known = {name: said.limits(name) for name in desk.rigs}
+    return [
+        {"rig": name, "filters": said.filters(name)} | asdict(limits)
+        for name, limits in known.items()
+        if limits is not None
+    ]
 
 
 @router.get("/coverage")
@@ -280,7 +284,7 @@ def run_dry(request: Request, ask: asks.RunAsk) -> dict[str, Any]:
     """The job that it would be; nothing is started."""
     desk = _desk(request, Action.RUN_SEQUENCE)
     run = ask.hand_run(str(request.state.caller.actor))
-    return job_data(dry_run(desk, ask.rig, run, shown.now_of(desk).time))
+    return job_data(shown.dry_run_of(desk, ask.rig, run))
 
 
 @router.post("/orders")

@@ -52,7 +52,11 @@ class StopAsk(Ask):
 
 
 class RunAsk(Ask):
-    """One sequence by hand. What is left out is the config's. `count`: frames of each set."""
+    """One sequence by hand. What is left out is the config's. `count`: frames of each set.
+
+    `temperature_c`: the set point, for bias and darks. `plan`: for sky flats, ACP's lines of count, filter,
+    binning.
+    """
 
     action: ClassVar = Action.RUN_SEQUENCE
     what: ClassVar = "run"
@@ -61,10 +65,14 @@ class RunAsk(Ask):
     filters: Annotated[tuple[Rig, ...], Field(max_length=20)] = ()
     exposures_s: Annotated[tuple[float, ...], Field(max_length=20)] = ()
     count: Annotated[int | None, Field(ge=1, le=1000)] = None
+    binning: Annotated[int | None, Field(ge=1, le=8)] = None
+    gain: Annotated[int | None, Field(ge=0, le=100_000)] = None
+    temperature_c: Annotated[float | None, Field(allow_inf_nan=False, ge=-100, le=40)] = None
+    plan: Annotated[str, Field(max_length=5000)] = ""
 
     def hand_run(self, who: str) -> HandRun:
         """As the night knows it. Raises BadInput."""
-        return HandRun(self.sequence, self.filters, self.exposures_s, self.count, who, self.why)
+        return HandRun.of(self.model_dump(mode="json") | {"who": who})
 
 
 class OrderAsk(Ask):

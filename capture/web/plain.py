@@ -10,9 +10,9 @@ from typing import Any
 from capture.frame import FrameSpec
 from capture.members.asking import Quote
 from capture.members.queue import Expected
+from capture.night.dry_run import DryRun
 from capture.store.requests import RequestRow
 from capture.store.rows import FrameRow, MasterRow
-from capture.web.dry_run import DryRun
 
 
 def spec_data(spec: FrameSpec) -> dict[str, Any]:

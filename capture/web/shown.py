@@ -12,6 +12,8 @@ from capture.frame import Kind
 from capture.library.coverage import Coverage
 from capture.library.health.trends import Trend, alarms, trends
 from capture.night.board import board_of, stale_for_too_long, stale_sentence
+from capture.night.dry_run import DryRun, dry_run
+from capture.night.hand_runs import HandRun
 from capture.night.needs import known_filters, spec_by_catalogue
 from capture.night.outlook import ground_of, plan_on
 from capture.night.plan import RigPlan
@@ -100,6 +102,12 @@ def night_facts(desk: Desk, night: date) -> NightFacts:
         )  # fmt: skip
 
     return desk.kept.get(("night", night), CHEAP_S, made)
+
+
+def dry_run_of(desk: Desk, rig: str, run: HandRun) -> DryRun:
+    """The job that a run by hand would be. Raises BadInput, NoWindow, StoreError."""
+    config, now = desk.config.rig_named(rig), now_of(desk).time
+    return dry_run(config, desk.site, desk.archive.catalogue, run, now)
 
 
 def plans(desk: Desk, night: date) -> list[RigPlan]:

@@ -156,17 +156,21 @@ def test_a_run_by_hand_comes_before_the_plans_own_work_and_by_day_at_once(tmp_pa
         while not (farm.rigs["T1"].under_way and site.said("T1", "run", "darks starts: 2 frames")):
             site.clock.sleep(1.0)
         site.clock.sleep(20.0)
-        told.append(service.ask("T1", HandRun("darks", exposures_s=(7.0,), count=1, who="ada")))
+        asked = HandRun("darks", exposures_s=(7.0,), count=1, binning=2, temperature_c=-15.0, who="ada")
+        told.append(service.ask("T1", asked))
 
     told: list[str] = []
     site.live(AFTERNOON + timedelta(hours=12), ask)
     (words,) = told
-    assert re.search(r"T1 takes darks 7 s x1 after the frame under way, in about 4\d s; darks goes on", words)
-    assert site.of("T1") == ALL + Counter({"dark 5 s": 3, "dark 7 s": 1})
+    assert re.search(
+        r"T1 takes darks 7 s bin2 at -15 C x1 after the frame under way, in about 4\d s; darks goes on", words
+    )
+    assert site.of("T1") == ALL + Counter({"dark 5 s": 3, "dark 7 s 2x2": 1})
     (by_day, by_night) = site.said("T1", "run", "by hand, asked by ada")
     (bias,) = site.said("T1", "run", "bias starts")
     assert AFTERNOON + timedelta(seconds=60) <= by_day < bias < by_night
     starts = [e for e in site.entries if e.source == "T1" and e.kind == "run" and "darks starts" in e.text]
     assert [e.data["wanted"] for e in starts] == [3, 2, 1, 1], "the plan's second dark is taken afterwards"
+    assert site.said("T1", "cooling", "cooling to -15 C")
     (ended,) = site.said("T1", "run", "darks ends after 1 frames: T1: it gives way to a run by hand")
     assert ended <= by_night

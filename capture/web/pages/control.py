@@ -9,15 +9,15 @@ from fastapi.responses import HTMLResponse
 
 from capture.errors import BadInput
 from capture.members.roles import Action
+from capture.night.dry_run import DryRun
 from capture.night.needs import known_filters
 from capture.store.events import EventKind
 from capture.web import asks, words
 from capture.web.access import require
 from capture.web.desk import Desk
-from capture.web.dry_run import DryRun, dry_run
 from capture.web.forms import back_to, checked, form_of, one, parts
 from capture.web.render import page
-from capture.web.shown import now_of
+from capture.web.shown import dry_run_of, now_of
 
 router = APIRouter()
 Fields = Annotated[dict[str, list[str]], Depends(form_of)]
@@ -66,11 +66,12 @@ def run(request: Request, fields: Fields) -> Response:
         raise BadInput("exposures are seconds separated by commas, as 60, 300") from None
     ask = checked(
         asks.RunAsk, rig=one(fields, "rig"), sequence=one(fields, "sequence"), why=one(fields, "why"),
-        filters=parts(one(fields, "filters")), exposures_s=exposures_s, count=one(fields, "count"),
+        filters=parts(one(fields, "filters")), exposures_s=exposures_s, plan=one(fields, "plan"),
+        **{name: one(fields, name) for name in ("count", "binning", "gain", "temperature_c")},
     )  # fmt: skip
     who = str(caller.actor)
     if one(fields, "do") == "dry":
-        job = dry_run(desk, ask.rig, ask.hand_run(who), now_of(desk).time)
+        job = dry_run_of(desk, ask.rig, ask.hand_run(who))
         return _page(request, job=job, asked=ask)
     return back_to(request, "/control", asks.carried_out(desk, ask, who))
 

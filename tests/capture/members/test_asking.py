@@ -74,7 +74,7 @@ def test_what_the_rigs_camera_cannot_do_is_said_as_soon_as_it_is_known(
 ) -> None:
     assert checked_spec(desk.config, desk.archive, ask).binning == (ask.binning or 1)
     limits = CameraLimits(0.5, 600.0, 2, (0, 300))
-    desk.archive.catalogue.cameras.keep("T1", limits, desk.archive.clock.now())
+    desk.archive.catalogue.cameras.keep("T1", limits, (), desk.archive.clock.now())
     with pytest.raises(BadInput, match=told) if told else nullcontext():
         checked_spec(desk.config, desk.archive, ask)
 

@@ -1,4 +1,4 @@
-"""What cameras can do is remembered from one connection to the next, by rig."""
+"""What cameras can do and wheels hold is remembered from one connection to the next, by rig."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from capture.store.catalogue import Catalogue
 from tests.capture.store.frames import START
 
 
-def test_the_newest_word_of_each_rigs_camera_is_kept(catalogue: Catalogue) -> None:
-    assert catalogue.cameras.limits("T1") is None
+def test_the_newest_word_of_each_rigs_devices_is_kept(catalogue: Catalogue) -> None:
+    cameras = catalogue.cameras
+    assert (cameras.limits("T1"), cameras.filters("T1")) == (None, ())
     first = CameraLimits(0.001, 3600.0, 4, None)
-    for minutes, limits in enumerate((first, first, replace(first, binning_max=2, gain_range=(-5, 300)))):
-        catalogue.cameras.keep("T1", limits, START + timedelta(minutes=minutes))
-        assert catalogue.cameras.limits("T1") == limits
-    assert catalogue.cameras.limits("T2") is None
+    better = replace(first, binning_max=2, gain_range=(-5, 300))
+    said = ((first, ("L", "Ha")), (first, ("L", "Ha")), (first, ("L", "SII")), (better, ()))
+    for minutes, (limits, filters) in enumerate(said):
+        cameras.keep("T1", limits, filters, START + timedelta(minutes=minutes))
+        assert (cameras.limits("T1"), cameras.filters("T1")) == (limits, filters)
+    assert (cameras.limits("T2"), cameras.filters("T2")) == (None, ())

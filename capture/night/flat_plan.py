@@ -25,6 +25,9 @@ class FlatLine:
     filter: str
     binning: int
 
+    def __str__(self) -> str:
+        return f"{self.count}, {self.filter}, {self.binning}"
+
 
 def read_flat_plan(path: Path) -> tuple[FlatLine, ...]:
     """The lines of the flat plan at `path`. Raises BadInput with a sentence for each line that is wrong."""
@@ -34,6 +37,11 @@ def read_flat_plan(path: Path) -> tuple[FlatLine, ...]:
         raise BadInput(f"there is no flat plan {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the flat plan {path} cannot be read: {error}") from error
+    return parse_flat_plan(text, str(path))
+
+
+def parse_flat_plan(text: str, called: str = "the flat plan") -> tuple[FlatLine, ...]:
+    """The lines of a flat plan's text. Raises BadInput with a sentence for each line that is wrong."""
     lines: list[FlatLine] = []
     faults: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -42,11 +50,11 @@ def read_flat_plan(path: Path) -> tuple[FlatLine, ...]:
             try:
                 lines.append(_parse(number, live))
             except ValueError as fault:
-                faults.append(f"{path}: line {number} {fault}")
+                faults.append(f"{called}: line {number} {fault}")
     if faults:
         raise BadInput("\n".join(faults))
     if not lines:
-        raise BadInput(f"the flat plan {path} asks for nothing; {_RIGHT}")
+        raise BadInput(f"{called} asks for nothing; {_RIGHT}")
     return tuple(lines)
 
 

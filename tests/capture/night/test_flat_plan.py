@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from capture.cli.flat_plan import FlatLine, in_runs, read_flat_plan
-from capture.clock import SystemClock
 from capture.errors import BadInput
-from simulators import Observatory, Server, demo_settings, serve
-from tests.capture.cli.command import Nightcal, sun_here, write_config
+from capture.night.flat_plan import FlatLine, in_runs, read_flat_plan
 
 SAMPLE = """\ufeff;
 ; Sample flat plan
@@ -83,47 +79,3 @@ def test_a_plan_without_flats_or_a_file_is_refused(tmp_path: Path, text: str | N
     path = tmp_path / "none.txt" if text is None else write(tmp_path, text)
     with pytest.raises(BadInput, match=words):
         read_flat_plan(path)
-
-
-def test_a_plans_jobs_run_in_its_order_with_each_lines_binning(nightcal: Nightcal, tmp_path: Path) -> None:
-    plan = write(tmp_path, "2, Ha, 2\n3, L, 1\n1, R, 1\n")
-    # Our Sun sets just now, but where the camera looks it is midnight, and too dim for any flat.
-    midnight = SystemClock(rate=100, start=datetime(2026, 11, 22, 7, 0, tzinfo=UTC))
-    with serve(Observatory(midnight, demo_settings(width_px=64, height_px=64))) as server:
-        write_config(tmp_path, server.address, sun_here(-3))
-        ended = nightcal("run", "sky-flats", "T1", "--plan", str(plan))
-    assert (ended.status, ended.err) == (1, "")
-    starts = [line.split("starts: ")[1] for line in ended.out.splitlines() if "starts: " in line]
-    assert starts == ["2 frames wanted", "4 frames wanted"]
-    assert "0 good frames of 6 wanted" in ended.out
-    assert "missing 2 of Ha" in ended.out
-    assert "missing 3 of L, 1 of R" in ended.out
-
-
-def test_a_filter_that_the_wheel_lacks_is_told_by_its_line_before_anything_moves(
-    nightcal: Nightcal, tmp_path: Path, server: Server
-) -> None:
-    write_config(tmp_path, server.address)
-    plan = write(tmp_path, "2, L, 1\n3, Lum, 1\n")
-    ended = nightcal("run", "sky-flats", "--plan", str(plan))
-    assert ended.status == 2
-    assert ended.sentence() == (
-        "line 2 of the flat plan wants the filter 'Lum', but the wheel has L R G B Ha OIII SII"
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--filters", "L"), "--plan says which filters and how many; leave --filters and --count out"),
-        (("--count", "3"), "--plan says which filters and how many; leave --filters and --count out"),
-        (("T1", "--rig", "T2"), "two rigs are named, T1 and T2; name one"),
-    ],
-)
-def test_options_that_contradict_are_refused(
-    nightcal: Nightcal, tmp_path: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
-    write_config(tmp_path)
-    plan = write(tmp_path, "2, L, 1\n")
-    ended = nightcal("run", "sky-flats", "--plan", str(plan), *arguments)
-    assert (ended.status, ended.sentence()) == (2, sentence)
