@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from capture.config import Config
 from capture.errors import BadInput
@@ -21,6 +23,23 @@ _SETTLER = "nightcal"
 
 
 @dataclass(frozen=True)
+class Sum:
+    """Lines in a row that differ in their frames only, as one: the last of them, how many, and their sum."""
+
+    last: PointRow
+    count: int
+    millipoints: int
+
+    @property
+    def what(self) -> str:
+        """In words, with who it was where it was a person."""
+        about = f"request {self.last.request}: " if self.last.request else ""
+        if self.last.kind is not PointKind.CHARGE:
+            return f"{about}{self.last.why} ({self.last.who})"
+        return f"{about}{self.count} frame{'s' if self.count > 1 else ''}, {self.last.why}"
+
+
+@dataclass(frozen=True)
 class Statement:
     """An account's lines, in order, and what they sum up to."""
 
@@ -28,11 +47,20 @@ class Statement:
     lines: tuple[PointRow, ...]
     balance_millipoints: int
 
+    def sums(self) -> list[Sum]:
+        """What people read: a line for the frames of a request that came to the same."""
+        found = []
+        same = attrgetter("kind", "request", "who", "why", "millipoints")
+        for _, group in groupby(self.lines, key=same):
+            lines = list(group)
+            found.append(Sum(lines[-1], len(lines), sum(line.millipoints for line in lines)))
+        return found
+
     def text(self) -> str:
-        """For people: a line each, and the balance."""
+        """For people: the sums, a line each, and the balance."""
         rows = [
-            f"{line.time:%Y-%m-%d %H:%M}  {line.kind:<7} {in_points(line.millipoints):>10}  {_what(line)}"
-            for line in self.lines
+            f"{one.last.time:%Y-%m-%d %H:%M}  {one.last.kind:<7} {in_points(one.millipoints):>10}  {one.what}"
+            for one in self.sums()
         ]
         return "\n".join([*rows, f"{self.account} has {in_points(self.balance_millipoints)} points"]) + "\n"
 
@@ -123,11 +151,6 @@ def _reason(why: str) -> str:
     if not told or not told.isprintable() or len(told) > 300:
         raise BadInput("say why, in 1 to 300 printable characters")
     return told
-
-
-def _what(line: PointRow) -> str:
-    about = f"request {line.request}: " if line.request else ""
-    return f"{about}{line.why}" + (f" ({line.who})" if line.kind is not PointKind.CHARGE else "")
 
 
 def _harmless(text: str) -> str:

@@ -276,6 +276,8 @@ def stop(request: Request, ask: asks.StopAsk) -> Told:
 @router.post("/runs")
 def run(request: Request, ask: asks.RunAsk) -> Told:
     """One sequence by hand."""
+    caller = require(request, ask.action)
+    ask.hand_run(str(caller.actor))
     return _carried_out(request, ask)
 
 

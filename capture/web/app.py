@@ -85,10 +85,15 @@ def _answer(request: Request, status: int, text: str) -> Response:
     if _is_api(request):
         return JSONResponse({"detail": text}, status)
     part = request.headers.get("hx-request") == "true"
+    if hasattr(request.state, "again") and not part:
+        # Without the catalogue there is no form either.
+        with suppress(NightcalError):
+            return cast(Response, request.state.again(status, text))
     return page(request, "part_error.html" if part else "error.html", status, text=text, code=status)
 
 
-async def _denied(request: Request, error: NotAllowed) -> Response:
+# What is refused may show its form again, which reads the catalogue: not where everybody is waited for.
+def _denied(request: Request, error: NotAllowed) -> Response:
     nobody = isinstance(error, NotSignedIn)
     if nobody and not _is_api(request) and request.method == "GET" and "hx-request" not in request.headers:
         return RedirectResponse("/sign-in", 303)
@@ -104,7 +109,7 @@ async def _too_many(request: Request, error: TooMany) -> Response:
     return answer
 
 
-async def _refused(request: Request, error: NightcalError) -> Response:
+def _refused(request: Request, error: NightcalError) -> Response:
     status = (
         503 if isinstance(error, (NoService, StoreError)) else 422 if isinstance(error, BadInput) else 409
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ValidationError
 
 from capture.errors import BadInput
@@ -43,6 +44,11 @@ def checked(kind: type[T], /, **values: Any) -> T:
         faults = [(" ".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         told = "; ".join(f"{where}: {what}".replace("_", " ") for where, what in faults)
         raise BadInput(told[:500]) from None
+
+
+def again(request: Request, show: Callable[[int, str], HTMLResponse]) -> None:
+    """Should what is asked be refused, `show` the form anew, with that status and what is wrong."""
+    request.state.again = show
 
 
 def back_to(request: Request, address: str, told: str) -> RedirectResponse:

@@ -47,8 +47,8 @@ PLACES = (
 )
 
 
-def page(request: Request, name: str, status: int = 200, **more: Any) -> HTMLResponse:
-    """The template `name`, with what every page shows."""
+def page(request: Request, name: str, status: int = 200, fault: str = "", **more: Any) -> HTMLResponse:
+    """The template `name`, with what every page shows; `fault`: what was wrong with what was asked last."""
     desk: Desk = request.app.state.desk
     caller: Caller = request.state.caller
     text = _PAGES.get_template(name).render(
@@ -57,6 +57,7 @@ def page(request: Request, name: str, status: int = 200, **more: Any) -> HTMLRes
         places=[place for place in PLACES if caller.may(place[2])],
         here=request.url.path,
         told=desk.notes.pop(caller.key, ""),
+        fault=fault,
         Action=Action,
         **more,
     )

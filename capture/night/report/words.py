@@ -93,6 +93,8 @@ def duration(time: timedelta) -> str:
 
 def seconds(value: float) -> str:
     """An exposure, to what a shutter can do."""
+    if 0 < value < 0.001:
+        return f"{value * 1e6:.3g} µs"
     return f"{value:.3g} s" if value < 100 else f"{value:.5g} s"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +17,7 @@ from capture.notices.own_address import SERVICES, kind_of_own, set_own
 from capture.store.accounts import CredentialKind
 from capture.web.access import GUEST_COOKIE, SESSION_COOKIE, Caller, NotSignedIn, require
 from capture.web.desk import Desk
-from capture.web.forms import back_to, form_of, one
+from capture.web.forms import again, back_to, form_of, one
 from capture.web.render import page, set_cookie
 from capture.web.throttle import hashing
 
@@ -77,13 +78,13 @@ def account(request: Request) -> HTMLResponse:
     return _account(request)
 
 
-def _account(request: Request, secret: str = "") -> HTMLResponse:
+def _account(request: Request, status: int = 200, fault: str = "", secret: str = "") -> HTMLResponse:
     desk, name = _mine(request)
     accounts, now = desk.archive.catalogue.accounts, desk.clock.now()
     sessions = accounts.credentials(name, CredentialKind.SESSION)
     scopes = [scope for scope in Scope if request.state.caller.actor.role >= _LEAST[scope]]
     return page(
-        request, "account.html", row=accounts.get(name), scopes=scopes, secret=secret, now=now,
+        request, "account.html", status, fault, row=accounts.get(name), scopes=scopes, secret=secret, now=now,
         tokens=accounts.credentials(name, CredentialKind.TOKEN),
         sessions=[session for session in sessions if session.valid_at(now)],
         told_by=kind_of_own(accounts, name), tells=desk.config.notify is not None, services=SERVICES,
@@ -101,19 +102,21 @@ _LEAST = {
 def make_token(request: Request, fields: Fields) -> Response:
     """A token, shown this once."""
     desk, name = _mine(request)
+    again(request, partial(_account, request))
     days = one(fields, "days")
     if days and not (days.isdigit() and 1 <= int(days) <= 3650):
         raise BadInput("a token lasts from 1 to 3650 days; leave it empty for one without end")
     lasts = timedelta(days=int(days)) if days else None
     accounts, scopes = desk.archive.catalogue.accounts, members.scopes_of(fields.get("scopes", []))
     issued = members.issue_token(accounts, name, one(fields, "label"), scopes, desk.clock.now(), lasts)
-    return _account(request, issued.secret)
+    return _account(request, secret=issued.secret)
 
 
 @router.post("/account/revoke")
 def revoke(request: Request, fields: Fields) -> Response:
     """End a session or token, or all sessions."""
     desk, name = _mine(request)
+    again(request, partial(_account, request))
     accounts, number = desk.archive.catalogue.accounts, one(fields, "number")
     if number == "all":
         accounts.revoke(name, desk.clock.now(), kind=CredentialKind.SESSION)
@@ -128,6 +131,7 @@ def revoke(request: Request, fields: Fields) -> Response:
 def address(request: Request, fields: Fields) -> Response:
     """Where one is told of one's requests, and operators of what they choose."""
     desk, name = _mine(request)
+    again(request, partial(_account, request))
     accounts = desk.archive.catalogue.accounts
     row = accounts.get(name)
     assert row is not None
@@ -142,6 +146,7 @@ def address(request: Request, fields: Fields) -> Response:
 def password(request: Request, fields: Fields) -> Response:
     """Another password; all sessions end."""
     desk, name = _mine(request)
+    again(request, partial(_account, request))
     accounts, now = desk.archive.catalogue.accounts, desk.clock.now()
     address = request.client.host if request.client else "unknown"
     desk.throttle.check(name, address)
@@ -161,15 +166,22 @@ def password(request: Request, fields: Fields) -> Response:
 def users(request: Request) -> HTMLResponse:
     """All accounts."""
     require(request, Action.MANAGE_ACCOUNTS)
-    desk: Desk = request.app.state.desk
-    return page(request, "users.html", rows=desk.archive.catalogue.accounts.all(), secret="", of="",
-                roles=[role.word for role in Role if role is not Role.VISITOR])  # fmt: skip
+    return _users(request)
+
+
+def _users(
+    request: Request, status: int = 200, fault: str = "", secret: str = "", of: str = ""
+) -> HTMLResponse:
+    rows = request.app.state.desk.archive.catalogue.accounts.all()
+    roles = [role.word for role in Role if role is not Role.VISITOR]
+    return page(request, "users.html", status, fault, rows=rows, secret=secret, of=of, roles=roles)
 
 
 @router.post("/users")
 def change_user(request: Request, fields: Fields) -> Response:
     """Make an account, or change one."""
     require(request, Action.MANAGE_ACCOUNTS)
+    again(request, partial(_users, request))
     desk: Desk = request.app.state.desk
     accounts, now = desk.archive.catalogue.accounts, desk.clock.now()
     name, do, secret = one(fields, "name"), one(fields, "do"), ""
@@ -191,6 +203,5 @@ def change_user(request: Request, fields: Fields) -> Response:
         case _:
             raise BadInput("say what is to be done with the account")
     if secret:
-        return page(request, "users.html", rows=accounts.all(), secret=secret, of=name,
-                    roles=[role.word for role in Role if role is not Role.VISITOR])  # fmt: skip
+        return _users(request, secret=secret, of=name)
     return back_to(request, "/users", f"{name}: done.")

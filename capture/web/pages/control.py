@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,7 +16,7 @@ from capture.store.events import EventKind
 from capture.web import asks, words
 from capture.web.access import require
 from capture.web.desk import Desk
-from capture.web.forms import back_to, checked, form_of, one, parts
+from capture.web.forms import again, back_to, checked, form_of, one, parts
 from capture.web.render import page
 from capture.web.shown import dry_run_of, now_of
 
@@ -33,9 +34,11 @@ def control(request: Request) -> HTMLResponse:
 def _page(
     request: Request,
     status: int = 200,
+    fault: str = "",
     job: DryRun | None = None,
-    asked: asks.RunAsk | None = None,
+    asked: dict[str, str] | None = None,
 ) -> HTMLResponse:
+    """`asked`: what stands in the form of runs."""
     desk: Desk = request.app.state.desk
     now = now_of(desk)
     catalogue, night = desk.archive.catalogue, desk.site.night_of(now.time)
@@ -43,6 +46,7 @@ def _page(
         request,
         "control.html",
         status,
+        fault,
         now=now,
         silence=words.silence(now.told),
         job=job,
@@ -60,19 +64,18 @@ def run(request: Request, fields: Fields) -> Response:
     """Start a sequence, or show the job that it would be."""
     caller = require(request, Action.RUN_SEQUENCE)
     desk: Desk = request.app.state.desk
+    given = {name: one(fields, name) for name in asks.RunAsk.model_fields}
+    again(request, lambda status, fault: _page(request, status, fault, asked=given))
     try:
-        exposures_s = [float(part) for part in parts(one(fields, "exposures_s"))]
+        exposures_s = [float(part) for part in parts(given["exposures_s"])]
     except ValueError:
         raise BadInput("exposures are seconds separated by commas, as 60, 300") from None
-    ask = checked(
-        asks.RunAsk, rig=one(fields, "rig"), sequence=one(fields, "sequence"), why=one(fields, "why"),
-        filters=parts(one(fields, "filters")), exposures_s=exposures_s, plan=one(fields, "plan"),
-        **{name: one(fields, name) for name in ("count", "binning", "gain", "temperature_c")},
-    )  # fmt: skip
+    lists = {"filters": parts(given["filters"]), "exposures_s": exposures_s}
+    ask = checked(asks.RunAsk, **(given | lists))
     who = str(caller.actor)
+    run = ask.hand_run(who)
     if one(fields, "do") == "dry":
-        job = dry_run_of(desk, ask.rig, ask.hand_run(who))
-        return _page(request, job=job, asked=ask)
+        return _page(request, job=dry_run_of(desk, ask.rig, run), asked=given)
     return back_to(request, "/control", asks.carried_out(desk, ask, who))
 
 
@@ -80,6 +83,8 @@ def run(request: Request, fields: Fields) -> Response:
 def act(request: Request, what: str, fields: Fields) -> Response:
     """Everything else that is asked of the service."""
     rig, why = one(fields, "rig"), one(fields, "why")
+    if request.state.caller.may(Action.STOP_RIG):
+        again(request, partial(_page, request))
     rigs = [rig] if rig else []
     match what:
         case "pause":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,7 +14,7 @@ from capture.members.roles import Action
 from capture.web.access import Caller, require
 from capture.web.asks import MemberAsk
 from capture.web.desk import Desk
-from capture.web.forms import back_to, checked, form_of, one
+from capture.web.forms import again, back_to, checked, form_of, one
 from capture.web.render import page
 from capture.web.shown import id_of
 
@@ -29,13 +30,18 @@ def requests(request: Request) -> HTMLResponse:
 
 
 def _page(
-    request: Request, quote: asking.Quote | None = None, asked: MemberAsk | None = None
+    request: Request,
+    status: int = 200,
+    fault: str = "",
+    quote: asking.Quote | None = None,
+    asked: dict[str, str] | None = None,
 ) -> HTMLResponse:
+    """`asked`: what stands in the form."""
     desk: Desk = request.app.state.desk
     caller: Caller = request.state.caller
     config, archive = desk.config, desk.archive
     return page(
-        request, "requests.html", quote=quote, asked=asked,
+        request, "requests.html", status, fault, quote=quote, asked=asked,
         queue=queue.queue(config, archive, caller.actor),
         cameras={name: limits for name in desk.rigs if (limits := archive.catalogue.cameras.limits(name))},
         past=[row for row in queue.requests_of(archive.catalogue, caller.actor) if not row.state.open][:50],
@@ -48,9 +54,11 @@ def ask(request: Request, fields: Fields) -> Response:
     caller = require(request, Action.SEND_REQUEST)
     desk: Desk = request.app.state.desk
     given = {name: one(fields, name) for name in MemberAsk.model_fields}
+    again(request, lambda status, fault: _page(request, status, fault, asked=given))
     wanted = checked(MemberAsk, **given)
     if one(fields, "do") != "send":
-        return _page(request, asking.quote(desk.config, desk.archive, caller.actor, wanted.ask()), wanted)
+        quote = asking.quote(desk.config, desk.archive, caller.actor, wanted.ask())
+        return _page(request, quote=quote, asked=given)
     row = asking.send(desk.config, desk.archive, caller.actor, wanted.ask())
     return back_to(
         request, "/requests", f"Request {row.id}, {row.count} x {row.spec} by {row.rig}, is queued."
@@ -62,6 +70,7 @@ def end(request: Request, number: int, what: str, fields: Fields) -> Response:
     """Cancel one's own, or refuse a member's, with the reason."""
     caller: Caller = require(request, Action.REFUSE_REQUEST if what == "refuse" else Action.SEND_REQUEST)
     desk: Desk = request.app.state.desk
+    again(request, partial(_page, request))
     does = {"cancel": queue.cancel, "refuse": queue.refuse}.get(what)
     if does is None:
         raise LookupError(f"there is no {what[:40]!r} to do")
@@ -73,12 +82,16 @@ def end(request: Request, number: int, what: str, fields: Fields) -> Response:
 @router.get("/points")
 def points(request: Request, account: str = "") -> HTMLResponse:
     """A statement; one's own, or another's for operators."""
+    return _points(request, account)
+
+
+def _points(request: Request, account: str, status: int = 200, fault: str = "") -> HTMLResponse:
     of, told = _statement(request, account)
     desk: Desk = request.app.state.desk
     names = []
     if request.state.caller.may(Action.CHANGE_POINTS):
         names = [row.name for row in desk.archive.catalogue.accounts.all()]
-    return page(request, "points.html", of=of, statement=told, names=names)
+    return page(request, "points.html", status, fault, of=of, statement=told, names=names)
 
 
 @router.get("/points.csv")
@@ -106,6 +119,7 @@ def change_points(request: Request, fields: Fields) -> Response:
     desk: Desk = request.app.state.desk
     catalogue, now = desk.archive.catalogue, desk.archive.clock.now()
     account, why, number = (one(fields, name) for name in ("account", "why", "request"))
+    again(request, lambda status, fault: _points(request, account, status, fault))
     try:
         amount = float(one(fields, "points"))
     except ValueError:

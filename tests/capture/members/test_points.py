@@ -117,6 +117,21 @@ def test_operators_refund_with_a_reason_at_most_what_was_paid(catalogue: Catalog
     assert refund(catalogue, OPERATOR, "ada", 1.0, "clouds", NOW, request=1) == 5000
 
 
+def test_a_statement_sums_up_frames_of_a_request_that_came_to_the_same(catalogue: Catalogue) -> None:
+    catalogue.points.add("ada", PointKind.GRANT, 5000, NOW, "olga", "a test")
+    roofs = (True, True, False, False, True)
+    frames = [new_frame(number, 1, roof_open=is_open) for number, is_open in enumerate(roofs)]
+    for frame in frames:
+        catalogue.add_frames([frame])
+        catalogue.points.settle(by_roof, NOW, "nightcal")
+    told = statement(catalogue, ADA, "ada")
+    assert [(one.count, one.millipoints) for one in told.sums()] == [
+        (1, 5000), (2, -2000), (2, 0), (1, -1000),
+    ]  # fmt: skip
+    assert len(told.csv().splitlines()) == 1 + 1 + len(roofs)
+    assert "2 frames, " in told.text()
+
+
 def test_a_statement_is_its_owners_and_harmless_to_spreadsheets(catalogue: Catalogue) -> None:
     catalogue.points.add("ada", PointKind.GRANT, 1500, NOW, "olga", "=HYPERLINK(1)")
     told = statement(catalogue, ADA, "ada")

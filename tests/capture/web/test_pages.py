@@ -20,7 +20,7 @@ ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
 
 def test_now_tells_each_rig_its_exposure_set_and_temperature(served: Served) -> None:
     text = served.as_("member").get("/now/part").text
-    for told in ("darks", "3 of 10", "dark  120 s", "dark 120 s: 3 of 10", "9.9 °C", "paused by"):
+    for told in ("darks", "3 of 10", ">dark 120 s", "dark 120 s: 3 of 10", "9.9 °C", "paused by"):
         assert told in text, told
     assert ESCAPED in text
     assert HOSTILE not in text
@@ -138,11 +138,41 @@ def test_nonsense_is_answered_with_what_is_wrong(served: Served, path: str, stat
     assert ">Sign out<" in got.text
 
 
+@pytest.mark.parametrize(
+    ("who", "path", "form", "said", "kept"),
+    [
+        ("member", "/requests", {"rig": "T1", "kind": "dark", "exposure_s": "1e9", "count": "12"},
+         "is above the", 'value="1e9"'),
+        ("member", "/requests", {"rig": "T1", "kind": "flat", "exposure_s": "3", "count": "12"},
+         "Flats are the operators", 'value="12"'),
+        ("operator", "/control/run",
+         {"rig": "T1", "sequence": "darks", "exposures_s": "sixty", "count": "31", "why": "new darks"},
+         "Exposures are seconds separated by commas", 'value="sixty"'),
+        ("operator", "/control/run",
+         {"rig": "T1", "sequence": "sky_flats", "plan": "3, L, 1\n3, <b>, 12", "why": "as always"},
+         "line 2 has the binning", "3, L, 1\n3, &lt;b&gt;, 12"),
+        ("operator", "/points", {"account": "member", "points": "0", "why": "a test", "do": "grant"},
+         "0 points change nothing", "Points of member"),
+        ("admin", "/users", {"name": "no name", "role": "member", "do": "make"}, "name", "admin"),
+    ],
+)  # fmt: skip
+def test_a_form_that_is_refused_is_shown_again_with_why_and_what_was_typed(
+    served: Served, who: str, path: str, form: dict[str, Any], said: str, kept: str
+) -> None:
+    got = served.as_(who).post(path, **form)
+    assert got.status_code in (403, 422), got.text
+    alert = got.text.partition('role="alert">')[2].partition("</p>")[0]
+    assert said in alert
+    assert kept in got.text
+    assert "<form" in got.text
+
+
 def test_a_dry_run_shows_the_job_and_asks_the_service_for_nothing(served: Served) -> None:
     served.asked.clear()
     wanted = {"rig": "T1", "sequence": "darks", "exposures_s": "60, 120", "count": "7", "why": "new darks"}
     text = served.as_("operator").post("/control/run", do="dry", **wanted).text
     assert "14 frames" in text
+    assert 'value="60, 120"' in text
     assert "21 min" in text
     assert not served.asked
 
