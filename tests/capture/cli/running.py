@@ -42,6 +42,17 @@ def value(server: str, member: str) -> Any:
         connection.close()
 
 
+def faults(server: str, *them: dict[str, Any]) -> None:
+    """Put these faults in force at the simulators, and no others."""
+    connection = http.client.HTTPConnection(server, timeout=10)
+    try:
+        connection.request("PUT", "/simulator/faults", json.dumps(them))
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+    finally:
+        connection.close()
+
+
 @dataclass
 class Running:
     """The command as a process of its own, its output in files."""

@@ -14,8 +14,8 @@ from capture.clock import SystemClock
 from capture.members.accounts import create
 from capture.members.roles import Role
 from capture.store.catalogue import Catalogue
-from tests.capture.cli.command import site_at, write_config
-from tests.capture.cli.running import running, simulators
+from tests.capture.cli.command import ROOF, site_at, write_config
+from tests.capture.cli.running import faults, running, simulators
 from tests.ports import free_port
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed: pip install selenium")
@@ -193,11 +193,11 @@ def test_a_member_asks_is_quoted_cancels_and_receives_but_gets_no_flats(
             page.until_told("Flats are the operators'", "main [role=alert]")
 
 
-def test_an_operator_orders_tells_sets_aside_and_releases_with_who_and_why_in_the_log(
+def test_an_operator_orders_tells_sets_aside_releases_and_resets_with_who_and_why_in_the_log(
     tmp_path: Path, windows: Callable[..., Window]
 ) -> None:
     with simulators(rate=1) as server:
-        address = write_page(tmp_path, server)
+        address = write_page(tmp_path, server, needs=ROOF.replace("{server}", server))
         with running(tmp_path, "serve") as service:
             service.until(lambda: "the page is at" in service.out)
             page = windows(address)
@@ -222,8 +222,17 @@ def test_an_operator_orders_tells_sets_aside_and_releases_with_who_and_why_in_th
             page.until_told("a comet", "[role=status]")
             page.fill('form[action="/control/event"]', filters="L", why="dust on it")
             page.until_told("filter cleaned L", "[role=status]")
+            stuck = {"device": "dome/0", "member": "shutterstatus", "kind": "stuck", "value": 4}
+            faults(server, stuck)
+            page.go("/")
+            page.until_told("The roof has a fault: its shutter reports an error", "#now")
+            faults(server)
+            page.go("/control")
+            page.fill('form[action="/control/reset-guard"]', why="a stone on the rail")
+            page.driver.switch_to.alert.accept()
+            page.until_told("fault is reset by ada: a stone on the rail", "[role=status]")
             page.go("/log")
-            for why in ("first light", "a lamp was on", "it was off", "a comet", "dust on it"):
+            for why in ("first light", "a lamp was on", "it was off", "a comet", "dust on it", "a stone on"):
                 page.until_told(why, "#log")
             assert not page.faults()
 
