@@ -90,11 +90,17 @@ def queue(config: Config, archive: Archive, actor: Actor, rig: str | None = None
     return found
 
 
-def requests_of(catalogue: Catalogue, actor: Actor, who: str | None = None) -> list[RequestRow]:
-    """The requests that the actor may see, of `who` or of all, the newest first."""
+def ended_requests(catalogue: Catalogue, actor: Actor, limit: int = 50) -> list[RequestRow]:
+    """The requests that have ended, of those that the actor may see: the newest ends first."""
     actor.require(Action.SEE_REQUEST)
-    rows = catalogue.requests.all(who=who)
-    return [row for row in reversed(rows) if actor.may(Action.SEE_REQUEST, row.who)]
+    who = None if actor.may(Action.SEE_REQUEST, owner="") else actor.name
+    return catalogue.requests.ended(who=who, limit=limit)
+
+
+def news(catalogue: Catalogue, actor: Actor, since: datetime) -> int:
+    """How many of the actor's own requests others have ended since then, up to 50."""
+    rows = catalogue.requests.ended(who=actor.name, since=since) if actor.name else []
+    return sum(row.by != actor.name for row in rows)
 
 
 def request_of(catalogue: Catalogue, actor: Actor, number: int) -> RequestRow:

@@ -136,6 +136,21 @@ class Requests:
             good = _good(session, [row.id for row in rows])
             return [_view(row, good.get(row.id, 0)) for row in rows]
 
+    def ended(
+        self, *, who: str | None = None, since: datetime | None = None, limit: int = 50
+    ) -> list[RequestRow]:
+        """Requests that have ended, after `since`, of `who` or of all: the newest ends first."""
+        query = select(RequestTable).where(RequestTable.state.not_in([state.value for state in OPEN]))
+        if who is not None:
+            query = query.where(RequestTable.who == who)
+        if since is not None:
+            query = query.where(RequestTable.changed > since)
+        query = query.order_by(RequestTable.changed.desc(), RequestTable.id.desc()).limit(limit)
+        with self._database.read() as session:
+            rows = session.scalars(query).all()
+            good = _good(session, [row.id for row in rows])
+            return [_view(row, good.get(row.id, 0)) for row in rows]
+
     def steps(self, number: int) -> list[RequestStep]:
         """What became of a request, from its beginning on."""
         query = select(RequestStepTable).filter_by(request=number).order_by(RequestStepTable.id)

@@ -20,7 +20,7 @@ from capture.web import asks, shown
 from capture.web.access import Caller, require, require_form
 from capture.web.desk import Desk
 from capture.web.pages.night import file_answer, picture_answer
-from capture.web.plain import frame_data, job_data, master_data, quote_data, request_data
+from capture.web.plain import frame_data, job_data, master_data, quote_data, request_data, step_data
 
 
 class Problem(BaseModel):
@@ -325,6 +325,29 @@ def requests(request: Request) -> list[dict[str, Any]]:
     desk = _desk(request, Action.SEND_REQUEST)
     found = queue.queue(desk.config, desk.archive, request.state.caller.actor)
     return [request_data(one.row, one.expected) for one in found]
+
+
+@router.get("/requests/ended")
+def ended_requests(
+    request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+) -> list[dict[str, Any]]:
+    """The requests that are done, cancelled or refused, of those that you may see: the newest ends first."""
+    desk = _desk(request, Action.SEND_REQUEST)
+    rows = queue.ended_requests(desk.archive.catalogue, request.state.caller.actor, limit)
+    return [request_data(row) for row in rows]
+
+
+@router.get("/requests/{number}")
+def one_request(request: Request, number: Number) -> dict[str, Any]:
+    """A request, and its steps from the beginning on. Its frames: `/frames?of_request=`."""
+    desk = _desk(request, Action.SEND_REQUEST)
+    catalogue = desk.archive.catalogue
+    try:
+        row = queue.request_of(catalogue, request.state.caller.actor, number)
+    except BadInput as missing:
+        raise LookupError(str(missing)) from None
+    steps = catalogue.requests.steps(number)
+    return request_data(row) | {"steps": [step_data(step) for step in steps]}
 
 
 @router.post("/requests/quote")

@@ -11,7 +11,6 @@ from typing import cast
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -92,7 +91,7 @@ def _answer(request: Request, status: int, text: str) -> Response:
     return page(request, "part_error.html" if part else "error.html", status, text=text, code=status)
 
 
-# What is refused may show its form again, which reads the catalogue: not where everybody is waited for.
+# Pages read the catalogue; so none of these is async, and each gets a thread.
 def _denied(request: Request, error: NotAllowed) -> Response:
     nobody = isinstance(error, NotSignedIn)
     if nobody and not _is_api(request) and request.method == "GET" and "hx-request" not in request.headers:
@@ -103,7 +102,7 @@ def _denied(request: Request, error: NotAllowed) -> Response:
     return answer
 
 
-async def _too_many(request: Request, error: TooMany) -> Response:
+def _too_many(request: Request, error: TooMany) -> Response:
     answer = _answer(request, 429, f"{error}.")
     answer.headers["retry-after"] = str(round(error.again_s) + 1)
     return answer
@@ -116,31 +115,31 @@ def _refused(request: Request, error: NightcalError) -> Response:
     return _answer(request, status, f"{error}.")
 
 
-async def _missing(request: Request, error: LookupError) -> Response:
+def _missing(request: Request, error: LookupError) -> Response:
     # Anything but our own word for it is a mistake in the program.
     if type(error) is not LookupError:
-        return await _broken(request, error)
+        return _broken(request, error)
     return _answer(request, 404, f"{error}.")
 
 
-async def _plain(request: Request, error: HTTPException) -> Response:
+def _plain(request: Request, error: HTTPException) -> Response:
     words = {404: "there is no such page", 405: "this address cannot be asked in that way"}
     if not hasattr(request.state, "caller"):
         # No route took it; who has signed in is not told to sign in.
         with suppress(NightcalError):
-            await run_in_threadpool(identify, request)
+            identify(request)
     answer = _answer(request, error.status_code, f"{words.get(error.status_code, error.detail)}.")
     answer.headers.update(error.headers or {})
     return answer
 
 
-async def _invalid(request: Request, error: RequestValidationError) -> Response:
+def _invalid(request: Request, error: RequestValidationError) -> Response:
     told = "; ".join(f"{'.'.join(str(part) for part in one['loc'][1:]) or 'the request'}: {one['msg']}"
                      for one in error.errors()[:5])  # fmt: skip
     return _answer(request, 422, f"{told[:500]}.")
 
 
-async def _broken(request: Request, error: Exception) -> Response:
+def _broken(request: Request, error: Exception) -> Response:
     desk: Desk = request.app.state.desk
     desk.faults += 1
     return _answer(request, 500, f"this is a mistake in nightcal ({type(error).__name__}); it was counted.")

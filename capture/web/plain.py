@@ -11,7 +11,7 @@ from capture.frame import FrameSpec
 from capture.members.asking import Quote
 from capture.members.queue import Expected
 from capture.night.dry_run import DryRun
-from capture.store.requests import RequestRow
+from capture.store.requests import RequestRow, RequestStep
 from capture.store.rows import FrameRow, MasterRow
 
 
@@ -88,9 +88,16 @@ def request_data(row: RequestRow, expected: Expected | None = None) -> dict[str,
         "master": row.master,
         "made": row.made.isoformat(),
         "state": row.state.value,
+        "changed": row.changed.isoformat(),
+        "by": row.by,
         "why": row.why,
     }
     return data if expected is None else data | {"expected": _expected_data(expected)}
+
+
+def step_data(step: RequestStep) -> dict[str, Any]:
+    """That a request came into a state."""
+    return {"time": step.time.isoformat(), "state": step.state.value, "by": step.who, "why": step.why}
 
 
 def quote_data(quote: Quote) -> dict[str, Any]:

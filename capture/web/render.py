@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -9,6 +12,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from capture.errors import StoreError
+from capture.members.queue import news
 from capture.members.roles import Action
 from capture.night.report.svg import clean
 from capture.web import words
@@ -20,6 +25,8 @@ def _printable(value: object) -> object:
     return value if isinstance(value, Markup) else clean(str(value))
 
 
+LOOKED_COOKIE = "nightcal_looked"
+_NEWS_LASTS = timedelta(days=7)
 _PAGES = Environment(
     loader=PackageLoader("capture.web"),
     autoescape=True,
@@ -57,6 +64,7 @@ def page(request: Request, name: str, status: int = 200, fault: str = "", **more
         places=[place for place in PLACES if caller.may(place[2])],
         here=request.url.path,
         told=desk.notes.pop(caller.key, ""),
+        news=partial(_news, request),
         fault=fault,
         Action=Action,
         **more,
@@ -65,6 +73,29 @@ def page(request: Request, name: str, status: int = 200, fault: str = "", **more
     if caller.fresh:
         set_cookie(answer, desk, GUEST_COOKIE, caller.secret, None)
     return answer
+
+
+def _news(request: Request) -> int:
+    """How many of the caller's requests have ended since they looked; of the last week on a new browser."""
+    desk: Desk = request.app.state.desk
+    caller: Caller = request.state.caller
+    if not caller.may(Action.SEND_REQUEST) or request.url.path == "/requests":
+        return 0
+    now = desk.archive.clock.now()
+    since = now - _NEWS_LASTS
+    with suppress(ValueError, OverflowError, OSError):
+        looked = datetime.fromtimestamp(float(request.cookies.get(LOOKED_COOKIE, "")), UTC)
+        since = max(since, min(looked, now))
+    # A page that tells of the catalogue's absence needs none of it.
+    with suppress(StoreError):
+        return news(desk.archive.catalogue, caller.actor, since)
+    return 0
+
+
+def has_looked(answer: Response, desk: Desk) -> None:
+    """The browser remembers until when its person has seen what became of their requests."""
+    now = desk.archive.clock.now().timestamp()
+    set_cookie(answer, desk, LOOKED_COOKIE, f"{now:.3f}", int(_NEWS_LASTS.total_seconds()))
 
 
 def set_cookie(answer: Response, desk: Desk, name: str, value: str, lasts_s: int | None) -> None:

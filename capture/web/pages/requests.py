@@ -15,7 +15,7 @@ from capture.web.access import Caller, require
 from capture.web.asks import MemberAsk
 from capture.web.desk import Desk
 from capture.web.forms import again, back_to, checked, form_of, one
-from capture.web.render import page
+from capture.web.render import has_looked, page
 from capture.web.shown import id_of
 
 router = APIRouter()
@@ -26,7 +26,9 @@ Fields = Annotated[dict[str, list[str]], Depends(form_of)]
 def requests(request: Request) -> HTMLResponse:
     """The queue, what was asked before, and the form to ask."""
     require(request, Action.SEND_REQUEST)
-    return _page(request)
+    answer = _page(request)
+    has_looked(answer, request.app.state.desk)
+    return answer
 
 
 def _page(
@@ -44,7 +46,7 @@ def _page(
         request, "requests.html", status, fault, quote=quote, asked=asked,
         queue=queue.queue(config, archive, caller.actor),
         cameras={name: limits for name in desk.rigs if (limits := archive.catalogue.cameras.limits(name))},
-        past=[row for row in queue.requests_of(archive.catalogue, caller.actor) if not row.state.open][:50],
+        past=queue.ended_requests(archive.catalogue, caller.actor),
     )  # fmt: skip
 
 

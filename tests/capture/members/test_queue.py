@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capture.errors import BadInput, NotAllowed
 from capture.frame import FrameSpec, Kind
 from capture.members.asking import Ask
-from capture.members.queue import cancel, in_turn, queue, refuse, request_of, requests_of
+from capture.members.queue import cancel, ended_requests, in_turn, news, queue, refuse, request_of
 from capture.members.roles import VISITOR
 from capture.store.requests import RequestRow, RequestState
 from tests.capture.members.conftest import ADA, BEN, OLGA, Desk
@@ -57,11 +57,32 @@ def test_a_member_sees_their_own_with_the_place_among_all(desk: Desk) -> None:
     mine = queue(desk.config, desk.archive, BEN)
     assert [(one.row.id, one.expected.position) for one in mine] == [(second.id, 2)]
     assert [one.row.id for one in queue(desk.config, desk.archive, OLGA, "T1")] == [first.id, second.id]
-    assert [one.id for one in requests_of(desk.archive.catalogue, ADA)] == [first.id]
     begins = [one.expected.begins for one in queue(desk.config, desk.archive, OLGA)]
     assert begins[0] is not None
     assert begins[1] is not None
     assert begins[1] - begins[0] >= timedelta(seconds=600)
+
+
+def test_ended_requests_are_shown_to_their_member_and_to_operators_the_newest_end_first(desk: Desk) -> None:
+    catalogue = desk.archive.catalogue
+    first, second, third = (desk.send(who, DARK) for who in (ADA, BEN, ADA))
+    refuse(catalogue, OLGA, third.id, "maintenance", NOW + timedelta(minutes=1))
+    cancel(catalogue, BEN, second.id, "", NOW + timedelta(minutes=2))
+    assert [one.id for one in ended_requests(catalogue, ADA)] == [third.id]
+    assert [one.id for one in ended_requests(catalogue, OLGA)] == [second.id, third.id]
+    cancel(catalogue, ADA, first.id, "", NOW + timedelta(minutes=3))
+    assert [one.id for one in ended_requests(catalogue, OLGA, limit=2)] == [first.id, second.id]
+
+
+def test_news_are_ones_own_requests_that_others_have_ended_since(desk: Desk) -> None:
+    catalogue = desk.archive.catalogue
+    for who in (ADA, ADA, BEN):
+        desk.send(who, DARK)
+    refuse(catalogue, OLGA, 1, "maintenance", NOW + timedelta(minutes=1))
+    cancel(catalogue, ADA, 2, "", NOW + timedelta(minutes=2))
+    refuse(catalogue, OLGA, 3, "maintenance", NOW + timedelta(minutes=3))
+    assert [news(catalogue, who, NOW) for who in (ADA, BEN, OLGA)] == [1, 1, 0]
+    assert news(catalogue, ADA, NOW + timedelta(minutes=1)) == 0
 
 
 def test_another_members_request_is_as_if_it_were_not_there(desk: Desk) -> None:

@@ -88,6 +88,8 @@ TABLE: dict[tuple[str, str], tuple[Role, Any]] = {
     ("POST", "/api/v1/release"): (OPERATOR, {"rig": "T1", "frames": "2026-11-21T16:30:05Z"} | WHY),
     ("POST", "/api/v1/guard/reset"): (OPERATOR, WHY),
     ("GET", "/api/v1/requests"): (MEMBER, None),
+    ("GET", "/api/v1/requests/ended"): (MEMBER, None),
+    ("GET", "/api/v1/requests/{number}"): (MEMBER, None),
     ("POST", "/api/v1/requests/quote"): (MEMBER, WANTED),
     ("POST", "/api/v1/requests"): (MEMBER, WANTED),
     ("POST", "/api/v1/requests/{number}/cancel"): (MEMBER, WHY),

@@ -138,6 +138,29 @@ def test_nonsense_is_answered_with_what_is_wrong(served: Served, path: str, stat
     assert ">Sign out<" in got.text
 
 
+def test_a_member_is_told_on_every_page_that_a_request_has_ended_until_they_have_looked(
+    served: Served,
+) -> None:
+    other, told = served.as_("other"), "ended since you looked</span>"
+    sent = other.ask("POST", "/api/v1/requests", {"rig": "T1", "kind": "dark", "exposure_s": 60, "count": 3})
+    number = sent.json()["id"]
+    assert told not in other.get("/frames").text
+    served.as_("operator").post(f"/requests/{number}/refuse", why="maintenance")
+    assert told in other.get("/frames").text
+    (ended,) = other.get("/api/v1/requests/ended").json()
+    assert (ended["id"], ended["state"], ended["by"], ended["why"]) == (
+        number, "refused", "operator", "maintenance",
+    )  # fmt: skip
+    one = other.get(f"/api/v1/requests/{number}").json()
+    assert [step["state"] for step in one["steps"]] == ["queued", "refused"]
+    assert served.as_("member").get(f"/api/v1/requests/{number}").status_code == 404
+    other.cookies |= other.get("/requests").cookies.get_dict()
+    assert told not in other.get("/frames").text
+    for nonsense in ("nan", "-1e300", "x", ""):
+        other.cookies["nightcal_looked"] = nonsense
+        assert other.get("/frames").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("who", "path", "form", "said", "kept"),
     [
