@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,10 +63,10 @@ def by_day(text: str) -> str:
     return text.replace("exposures_s = [60, 300]", "by_day = true, exposures_s = [60, 300]")
 
 
-@pytest.fixture
-def short_of_three(tmp_path: Path) -> Path:
-    """The folder of a night whose library has lost three of T1's darks of 300 s; its masters tell enough."""
-    night = live(tmp_path, settings(), change=lambda text: by_day(text).replace("by_day = true, ", ""))
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lived")
+    night = live(folder, settings(), change=lambda text: by_day(text).replace("by_day = true, ", ""))
     assert held(night) == NEEDS
     archive = Archive(night.folder, SITE, night.observatory.clock)
     try:
@@ -75,6 +76,13 @@ def short_of_three(tmp_path: Path) -> Path:
         )
     finally:
         archive.close()
+    return folder
+
+
+@pytest.fixture
+def short_of_three(lived: Path, tmp_path: Path) -> Path:
+    """The folder of a night whose library has lost three of T1's darks of 300 s; its masters tell enough."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -83,6 +91,7 @@ LEAKS = pytest.mark.parametrize(("leak", "fills"), [(1e-12, True), (1e-6, False)
 
 
 @LEAKS
+@pytest.mark.xdist_group("short of three darks")
 def test_after_dawn_darks_go_on_only_while_the_probes_are_dark(
     short_of_three: Path, leak: float, fills: bool
 ) -> None:
@@ -94,6 +103,7 @@ def test_after_dawn_darks_go_on_only_while_the_probes_are_dark(
 
 
 @LEAKS
+@pytest.mark.xdist_group("short of three darks")
 def test_before_dusk_darks_begin_only_while_the_probes_are_dark_and_the_night_takes_the_rest(
     short_of_three: Path, leak: float, fills: bool
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_filter_that_the_wheel_lacks_is_told_with_those_that_it_has(
     ended = nightcal("run", "sky-flats", "--filters", "L,Hb")
     assert ended.status == 2
     assert "'Hb'" in ended.sentence()
-    assert "L R G B Ha OIII SII" in ended.sentence()
+    assert "L, R, G, B, Ha, OIII, SII" in ended.sentence()
     assert not list(tmp_path.rglob("*.fits*"))
 
 
@@ -195,8 +195,7 @@ def test_an_exposure_that_the_camera_cannot_take_is_told(
     write_config(tmp_path, server.address)
     ended = nightcal("run", "darks", "--exposures", "7000", "--count", "1")
     assert ended.status == 2
-    assert "T1: the camera takes" in ended.sentence()
-    assert "not 7000 s" in ended.sentence()
+    assert ended.sentence() == "7000 s: the camera takes 3.2e-05 to 3600 s"
     assert not list(tmp_path.rglob("*.fits*"))
 
 
