@@ -152,7 +152,7 @@ def _run_by_hand(config: Path, named: str, option: str, asked: HandRun, *, dry: 
     journal.listen(journal_printer(as_json=as_json))
 
     def work(farm: Farm) -> bool:
-        farm.rigs[rig.name].connect()
+        farm.runners[rig.name].connect()
         jobs = jobs_of(asked, farm.runners[rig.name])
         good_before = len(farm.archive.catalogue.frames(rig=rig.name, good=True))
         for job in jobs:

@@ -97,10 +97,9 @@ def ended_requests(catalogue: Catalogue, actor: Actor, limit: int = 50) -> list[
     return catalogue.requests.ended(who=who, limit=limit)
 
 
-def news(catalogue: Catalogue, actor: Actor, since: datetime) -> int:
-    """How many of the actor's own requests others have ended since then, up to 50."""
-    rows = catalogue.requests.ended(who=actor.name, since=since) if actor.name else []
-    return sum(row.by != actor.name for row in rows)
+def ends(catalogue: Catalogue, actor: Actor, since: datetime) -> list[datetime]:
+    """When the actor's own requests were ended by others, after `since`; the newest 50."""
+    return catalogue.requests.ends(actor.name, since) if actor.name else []
 
 
 def request_of(catalogue: Catalogue, actor: Actor, number: int) -> RequestRow:

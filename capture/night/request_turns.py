@@ -124,9 +124,7 @@ class RequestTurns:
         return row.missing if row is not None and row.state.open else 0
 
     def take_up(self) -> None:
-        """See to what an earlier process left behind; keep what camera and wheel say. Raises StoreError."""
-        limits, now = self._rig.camera.limits, self._archive.clock.now()
-        self._archive.catalogue.cameras.keep(self._rig.name, limits, self._rig.filters, now)
+        """See to what an earlier process left behind. Raises StoreError."""
         finish_whole(self._config, self._archive, self._journal, self._rig.name)
 
     def _block(self, row: RequestRow, count: int, window: Window) -> Block:

@@ -246,7 +246,7 @@ class RigLife:
         before, self.doing = self.doing, f"{run} by hand"
         try:
             if not connected:
-                self._rig.connect()
+                self._runner.connect()
             for job in jobs_of(run, self._runner):
                 carry_out(job, self._runner, self._farm.guard, self._farm.config)
             self._farm.build_masters(self.name)

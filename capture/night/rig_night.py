@@ -115,7 +115,7 @@ class RigNight:
                 self._rig.warm_up()
 
     def _connect_and_work(self) -> None:
-        self._rig.connect()
+        self._runner.connect()
         if self._turns is not None:
             self._turns.take_up()
         self._prepare()

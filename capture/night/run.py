@@ -112,6 +112,15 @@ class Runner:
         # Read by the thread that shows it, so it is replaced as a whole; None when nothing runs.
         self.progress: Progress | None = None
 
+    def connect(self) -> None:
+        """Connect the rig; keep what its camera and wheel say for those who ask without them.
+
+        Raises DeviceError, BadInput, StoreError.
+        """
+        self.rig.connect()
+        limits, now = self.rig.camera.limits, self._clock.now()
+        self.archive.catalogue.cameras.keep(self.rig.name, limits, self.rig.filters, now)
+
     def job(self, block: Block, night: date) -> Job:
         """The block as a job, with what its sequence needs from the library."""
         job = self.job_of(block.sequence, block.window, block.wants, night)

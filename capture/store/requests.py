@@ -136,20 +136,27 @@ class Requests:
             good = _good(session, [row.id for row in rows])
             return [_view(row, good.get(row.id, 0)) for row in rows]
 
-    def ended(
-        self, *, who: str | None = None, since: datetime | None = None, limit: int = 50
-    ) -> list[RequestRow]:
-        """Requests that have ended, after `since`, of `who` or of all: the newest ends first."""
-        query = select(RequestTable).where(RequestTable.state.not_in([state.value for state in OPEN]))
+    def ended(self, *, who: str | None = None, limit: int = 50) -> list[RequestRow]:
+        """Requests that have ended, of `who` or of all: the newest ends first."""
+        query = select(RequestTable).where(RequestTable.state.not_in(OPEN))
         if who is not None:
             query = query.where(RequestTable.who == who)
-        if since is not None:
-            query = query.where(RequestTable.changed > since)
         query = query.order_by(RequestTable.changed.desc(), RequestTable.id.desc()).limit(limit)
         with self._database.read() as session:
             rows = session.scalars(query).all()
             good = _good(session, [row.id for row in rows])
             return [_view(row, good.get(row.id, 0)) for row in rows]
+
+    def ends(self, who: str, since: datetime) -> list[datetime]:
+        """When requests of `who` were ended by others, after `since`; the newest 50."""
+        query = select(RequestTable.changed).where(
+            RequestTable.who == who,
+            RequestTable.by != who,
+            RequestTable.changed > since,
+            RequestTable.state.not_in(OPEN),
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(RequestTable.changed.desc()).limit(50)))
 
     def steps(self, number: int) -> list[RequestStep]:
         """What became of a request, from its beginning on."""

@@ -52,10 +52,13 @@ class Kept:
         finally:
             lock.release()
 
-    def forget(self) -> None:
-        """Make everything anew when it is asked for next."""
+    def forget(self, key: object = None) -> None:
+        """Make the value of `key`, or without one everything, anew when it is asked for next."""
         with self._lock:
-            self._values.clear()
+            if key is None:
+                self._values.clear()
+            else:
+                self._values.pop(key, None)
 
 
 class Desk:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from capture.errors import StoreError
-from capture.members.queue import news
+from capture.members.queue import ends
 from capture.members.roles import Action
 from capture.night.report.svg import clean
 from capture.web import words
@@ -26,7 +26,7 @@ def _printable(value: object) -> object:
 
 
 LOOKED_COOKIE = "nightcal_looked"
-_NEWS_LASTS = timedelta(days=7)
+_NEWS_LASTS, _NEWS_S = timedelta(days=7), 10.0
 _PAGES = Environment(
     loader=PackageLoader("capture.web"),
     autoescape=True,
@@ -81,14 +81,17 @@ def _news(request: Request) -> int:
     caller: Caller = request.state.caller
     if not caller.may(Action.SEND_REQUEST) or request.url.path == "/requests":
         return 0
-    now = desk.archive.clock.now()
-    since = now - _NEWS_LASTS
+    now, looked = desk.archive.clock.now(), datetime.min.replace(tzinfo=UTC)
     with suppress(ValueError, OverflowError, OSError):
         looked = datetime.fromtimestamp(float(request.cookies.get(LOOKED_COOKIE, "")), UTC)
-        since = max(since, min(looked, now))
     # A page that tells of the catalogue's absence needs none of it.
     with suppress(StoreError):
-        return news(desk.archive.catalogue, caller.actor, since)
+        times = desk.kept.get(
+            ("ends", caller.name),
+            _NEWS_S,
+            lambda: ends(desk.archive.catalogue, caller.actor, now - _NEWS_LASTS),
+        )
+        return sum(time > looked for time in times)
     return 0
 
 

@@ -78,6 +78,7 @@ def end(request: Request, number: int, what: str, fields: Fields) -> Response:
         raise LookupError(f"there is no {what[:40]!r} to do")
     now = desk.archive.clock.now()
     row = does(desk.archive.catalogue, caller.actor, id_of(number) or 0, one(fields, "why"), now)
+    desk.kept.forget(("ends", row.who))
     return back_to(request, "/requests", f"Request {row.id} is {row.state.value}; what was taken stays.")
 
 

@@ -75,6 +75,16 @@ def test_darks_are_taken_binned_and_at_the_gain_that_are_asked_for(
     assert (row["binning"], row["gain"]) == (2, 120)
 
 
+def test_a_wheel_that_was_seen_once_is_known_to_orders_without_a_flat_of_its_filters(
+    nightcal: Nightcal, tmp_path: Path, server: Server
+) -> None:
+    write_config(tmp_path, server.address)
+    assert nightcal("plan", "T1", "--tonight", "Lum x3").status == 0, "nobody knows better yet"
+    assert nightcal("run", "bias", "--count", "1").status == 0
+    assert nightcal("plan", "T1", "--tonight", "SII x3").status == 0
+    assert "L, R, G, B, Ha, OIII, SII" in nightcal("plan", "T1", "--tonight", "Lum x3").sentence()
+
+
 def test_a_dry_run_shows_the_sets_and_asks_no_device(nightcal: Nightcal, tmp_path: Path) -> None:
     write_config(tmp_path)
     asked = ("run", "darks", "--exposures", "60,300", "--count", "5", "--binning", "2", "--dry-run")

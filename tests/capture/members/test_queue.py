@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capture.errors import BadInput, NotAllowed
 from capture.frame import FrameSpec, Kind
 from capture.members.asking import Ask
-from capture.members.queue import cancel, ended_requests, in_turn, news, queue, refuse, request_of
+from capture.members.queue import cancel, ended_requests, ends, in_turn, queue, refuse, request_of
 from capture.members.roles import VISITOR
 from capture.store.requests import RequestRow, RequestState
 from tests.capture.members.conftest import ADA, BEN, OLGA, Desk
@@ -81,8 +81,9 @@ def test_news_are_ones_own_requests_that_others_have_ended_since(desk: Desk) -> 
     refuse(catalogue, OLGA, 1, "maintenance", NOW + timedelta(minutes=1))
     cancel(catalogue, ADA, 2, "", NOW + timedelta(minutes=2))
     refuse(catalogue, OLGA, 3, "maintenance", NOW + timedelta(minutes=3))
-    assert [news(catalogue, who, NOW) for who in (ADA, BEN, OLGA)] == [1, 1, 0]
-    assert news(catalogue, ADA, NOW + timedelta(minutes=1)) == 0
+    ended = [NOW + timedelta(minutes=1)], [NOW + timedelta(minutes=3)], []
+    assert tuple(ends(catalogue, who, NOW) for who in (ADA, BEN, OLGA)) == ended
+    assert ends(catalogue, ADA, NOW + timedelta(minutes=1)) == []
 
 
 def test_another_members_request_is_as_if_it_were_not_there(desk: Desk) -> None:
