@@ -82,12 +82,14 @@ def _deliver(config: Config, archive: Archive, journal: Journal, row: RequestRow
     frames = archive.catalogue.requests.frames(row.id, good=True)
     master = _master(config, archive, journal, row, frames) if row.master else None
     what = f"{len(frames)} frames" + (" and a master" if master else "")
+    lacking = ""
     if row.master and master is None:
-        what += ", and no master could be made of them"
+        few = f"; one takes at least {_FEWEST_FOR_A_MASTER} frames"
+        lacking = f". No master could be made of them{few if len(frames) < _FEWEST_FOR_A_MASTER else ''}"
     places = places_of(config)
     recipient = recipient_of(row.who, places)
     if recipient is None:
-        return f"{what} in the library; there is no place to deliver them to"
+        return f"{what} are ready to be fetched; there is no place to deliver them to{lacking}"
     night = archive.site.night_of(row.made)
     files: list[tuple[FrameRow | MasterRow, str]] = [(frame, "raw") for frame in frames]
     files += [(master, "master")] if master else []
@@ -97,7 +99,7 @@ def _deliver(config: Config, archive: Archive, journal: Journal, row: RequestRow
         name = name_there(recipient, row.who, of_night, row.rig, kind, PurePosixPath(one.path).name)
         parcels.append(Parcel(one.path, one.sha256, name))
     archive.catalogue.outbox.queue(recipient, parcels, archive.clock.now())
-    return f"{what} on the way to {recipient if recipient == row.who else 'the common place'}"
+    return f"{what} on the way to {recipient if recipient == row.who else 'the common place'}{lacking}"
 
 
 def _master(
