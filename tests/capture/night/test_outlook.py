@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from capture.config import RigConfig, parse_config
-from capture.frame import FrameSpec, Kind
+from capture.frame import CameraLimits, FrameSpec, Kind
+from capture.night.needs import known_filters
 from capture.night.outlook import ComingNight, coming_nights, ground_of, plan_on
 from capture.night.plan import RigPlan
 from capture.site import Site, Twilight
@@ -205,3 +206,22 @@ def test_lights_at_another_set_point_get_their_darks_there_last_and_not_by_day(c
     assert temperatures_c[-2:] == [-15.0, -20.0]
     assert set(temperatures_c[:-2]) == {None, -10.0}
     assert wants["darks by day"] == wants["darks"][:-2]
+
+
+def test_a_rigs_filters_are_those_of_flats_until_its_wheel_was_seen_and_then_the_wheels(
+    catalogue: Catalogue,
+) -> None:
+    assert known_filters(rig(), catalogue) == ()
+    frame = make_frame(FrameSpec(Kind.FLAT, 3.0, "OIII"))
+    catalogue.add_frame(frame, run=None, night=NIGHT, path="a.fits", sha256="0" * 64)
+    assert known_filters(rig(), catalogue) == ("OIII",)
+    limits = CameraLimits(0.001, 3600.0, 4, None)
+    catalogue.cameras.keep("T1", limits, ("L", "Ha"), NOON)
+    assert known_filters(rig(), catalogue) == ("L", "Ha")
+
+
+def test_a_filter_that_the_config_names_is_known_before_the_wheel_was_seen_with_it(
+    catalogue: Catalogue,
+) -> None:
+    catalogue.cameras.keep("T1", CameraLimits(0.001, 3600.0, 4, None), ("L", "Ha"), NOON)
+    assert known_filters(rig('flats.filters = ["Ha", "SII"]'), catalogue) == ("L", "Ha", "SII")
