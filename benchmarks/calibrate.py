@@ -26,7 +26,7 @@ import numpy as np
 
 from capture.clock import SystemClock
 from capture.config import CalibrationConfig
-from capture.frame import Facts, Frame, FrameSpec, Kind, Statistics
+from capture.frame import Facts, Frame, FrameSpec, Kind, Pixels, Statistics
 from capture.library.calibrate import calibrate
 from capture.library.calibrate_numpy import by_numpy
 from capture.library.light import read_light
@@ -67,7 +67,7 @@ def prepare(folder: Path, rows: int, columns: int) -> tuple[Archive, Path]:
     return archive, _save(archive, FrameSpec(Kind.LIGHT, 120.0, "L", set_temperature_c=-10.0), light)
 
 
-def _save(archive: Archive, spec: FrameSpec, pixels: np.ndarray) -> Path:  # type: ignore[type-arg]
+def _save(archive: Archive, spec: FrameSpec, pixels: Pixels) -> Path:
     facts = Facts("T1", "bench", TAKEN, spec.exposure_s, -30.0, -10.0)
     return archive.path_of(
         archive.save(Frame(pixels, spec, facts, Statistics.of(pixels, 65535.0)), None, NIGHT)

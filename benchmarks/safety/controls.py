@@ -28,7 +28,7 @@ def _takes_silence_for_safety(self: Safety) -> tuple[str, ...]:
 def _hears_of_danger_for_a_while(self: Safety) -> tuple[str, ...]:
     reasons = _read(self)
     heard = getattr(self, "heard", 0) + bool(reasons)
-    self.heard = heard  # type: ignore[attr-defined]
+    self.heard = heard
     return reasons if heard < _HEARD else ()
 
 

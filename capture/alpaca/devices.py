@@ -77,7 +77,7 @@ class _OnOurWire:
     def __init__(
         self, address: DeviceAddress, timeouts: Timeouts | None = None, clock: Clock | None = None
     ) -> None:
-        super().__init__(address.server, address.number)  # type: ignore[call-arg]
+        super().__init__(address.server, address.number)  # type: ignore[call-arg] # alpyca's classes have no types
         self.rqs.close()
         self.line = Line(address.server, self.device_type, address.number, timeouts, clock)
 
@@ -94,23 +94,23 @@ class _OnOurWire:
         return {"Value": self.line.put(attribute, **data)}
 
     @property
-    def InterfaceVersion(self) -> int:  # noqa: N802 (alpyca's name)
+    def InterfaceVersion(self) -> int:
         """The version of the device's interface, 1 where it has none; asked every time."""
         try:
             return int(self._get("interfaceversion"))
         except DeviceRefused:
             return 1
 
-    def Connect(self) -> None:  # noqa: N802
+    def Connect(self) -> None:
         """Begin to connect; Platform 7's asynchronous call, or else the older one, which may take minutes."""
         self._begin("connect", True)
 
-    def Disconnect(self) -> None:  # noqa: N802
+    def Disconnect(self) -> None:
         """Begin to disconnect."""
         self._begin("disconnect", False)
 
     @property
-    def Connecting(self) -> bool:  # noqa: N802
+    def Connecting(self) -> bool:
         """Whether it is still connecting or disconnecting; False where the device knows no such thing."""
         try:
             return bool(self._get("connecting"))
@@ -224,16 +224,16 @@ class Rotator(_OnOurWire, AlpycaRotator):
 class Telescope(_OnOurWire, AlpycaTelescope):
     """An Alpaca mount."""
 
-    def SlewToAltAz(self, Azimuth: float, Altitude: float) -> None:  # noqa: N802, N803 (alpyca's names)
+    def SlewToAltAz(self, Azimuth: float, Altitude: float) -> None:
         """Slew and answer when there: for mounts that know no other way, which alpyca leaves out."""
         self._put("slewtoaltaz", Azimuth=Azimuth, Altitude=Altitude)
 
-    def SlewToCoordinates(self, RightAscension: float, Declination: float) -> None:  # noqa: N802, N803
+    def SlewToCoordinates(self, RightAscension: float, Declination: float) -> None:
         """Slew and answer when there: for mounts that know no other way, which alpyca leaves out."""
         self._put("slewtocoordinates", RightAscension=RightAscension, Declination=Declination)
 
     @property
-    def UTCDate(self) -> datetime:  # noqa: N802 (alpyca's name)
+    def UTCDate(self) -> datetime:
         """The mount's clock; without a zone it is UTC, as the standard has it."""
         text = self._get("utcdate")
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from capture.errors import BadInput
 
-_MOST_FRAMES = 1000
-_MOST_BINNING = 8
+MOST_FRAMES = 1000
+MOST_BINNING = 8
 _RIGHT = "write count, filter, binning, as 10, Ha, 1"
 
 
@@ -80,8 +80,8 @@ def _parse(number: int, live: str) -> FlatLine:
     if len(parts) != 3 or not parts[1]:
         raise ValueError(f"is {live!r}; {_RIGHT}")
     count, binning = (int(part) if part.isdecimal() else 0 for part in (parts[0], parts[2]))
-    if not 1 <= count <= _MOST_FRAMES:
-        raise ValueError(f"has the count {parts[0]!r}; it is a number from 1 to {_MOST_FRAMES}")
-    if not 1 <= binning <= _MOST_BINNING:
-        raise ValueError(f"has the binning {parts[2]!r}; it is a number from 1 to {_MOST_BINNING}")
+    if not 1 <= count <= MOST_FRAMES:
+        raise ValueError(f"has the count {parts[0]!r}; it is a number from 1 to {MOST_FRAMES}")
+    if not 1 <= binning <= MOST_BINNING:
+        raise ValueError(f"has the binning {parts[2]!r}; it is a number from 1 to {MOST_BINNING}")
     return FlatLine(number, count, parts[1], binning)

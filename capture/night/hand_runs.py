@@ -11,7 +11,7 @@ from capture.config import Config, RigConfig, RoofConfig
 from capture.errors import BadInput, DeviceError, NoWindow
 from capture.frame import FrameSpec, Kind
 from capture.guard.client import GuardClient
-from capture.night.flat_plan import FlatLine, in_runs, parse_flat_plan
+from capture.night.flat_plan import MOST_BINNING, MOST_FRAMES, FlatLine, in_runs, parse_flat_plan
 from capture.night.needs import SpecOf, chosen_filters
 from capture.night.plan import PREPARE
 from capture.night.run import Outcome, Runner
@@ -22,9 +22,7 @@ from sequences.job import Job, Want
 
 _UNATTENDED = timedelta(days=30)
 _SEQUENCES = ("sky_flats", "panel_flats", "bias", "darks")
-_MOST_FRAMES = 1000
 _LONGEST_EXPOSURE_S = 7200.0
-_MOST_BINNING = 8
 _COLDEST_C, _WARMEST_C = -100.0, 40.0
 
 
@@ -53,13 +51,13 @@ class HandRun:
             raise BadInput(
                 f"there is no sequence {self.sequence!r} to run; there are {', '.join(_SEQUENCES)}"
             )
-        if self.count is not None and not 1 <= self.count <= _MOST_FRAMES:
-            raise BadInput(f"{self.count} frames of each set: it must be from 1 to {_MOST_FRAMES}")
+        if self.count is not None and not 1 <= self.count <= MOST_FRAMES:
+            raise BadInput(f"{self.count} frames of each set: it must be from 1 to {MOST_FRAMES}")
         for exposure_s in self.exposures_s:
             if not (math.isfinite(exposure_s) and 0 < exposure_s <= _LONGEST_EXPOSURE_S):
                 raise BadInput(f"an exposure of {exposure_s} s: it must be above 0 and at most 7200 s")
-        if self.binning is not None and not 1 <= self.binning <= _MOST_BINNING:
-            raise BadInput(f"a binning of {self.binning}: it is from 1 to {_MOST_BINNING}")
+        if self.binning is not None and not 1 <= self.binning <= MOST_BINNING:
+            raise BadInput(f"a binning of {self.binning}: it is from 1 to {MOST_BINNING}")
         if self.gain is not None and self.gain < 0:
             raise BadInput(f"a gain of {self.gain}: it is a whole number from 0")
         if self.temperature_c is not None and not _COLDEST_C <= self.temperature_c <= _WARMEST_C:
@@ -87,16 +85,16 @@ class HandRun:
         count, binning, gain = (data.get(key) for key in ("count", "binning", "gain"))
         temperature_c, plan = data.get("temperature_c"), data.get("plan")
         return cls(
-            str(data["sequence"]),
-            tuple(str(name) for name in filters),
-            tuple(float(s) for s in exposures_s),
-            None if count is None else int(str(count)),
-            None if binning is None else int(str(binning)),
-            None if gain is None else int(str(gain)),
-            None if temperature_c is None else float(str(temperature_c)),
-            parse_flat_plan(str(plan)) if plan else (),
-            str(data.get("who", "unknown")),
-            str(data.get("why", "")),
+            sequence=str(data["sequence"]),
+            filters=tuple(str(name) for name in filters),
+            exposures_s=tuple(float(s) for s in exposures_s),
+            count=None if count is None else int(str(count)),
+            binning=None if binning is None else int(str(binning)),
+            gain=None if gain is None else int(str(gain)),
+            temperature_c=None if temperature_c is None else float(str(temperature_c)),
+            lines=parse_flat_plan(str(plan)) if plan else (),
+            who=str(data.get("who", "unknown")),
+            why=str(data.get("why", "")),
         )
 
     def told(self) -> dict[str, object]:
@@ -129,46 +127,39 @@ def wants_of(
     Raises BadInput for what this rig has not.
     """
     require_settable(config, run.gain, run.temperature_c)
-    if run.lines:
-        return tuple(
-            tuple(
-                Want(_flat(run, spec_of, _filter(line, config, wheel), line.binning), line.count)
-                for line in lines
-            )
-            for lines in in_runs(run.lines)
-        )
     if run.sequence in ("bias", "darks"):
         kind = Kind.BIAS if run.sequence == "bias" else Kind.DARK
         usual = config.bias.count if kind is Kind.BIAS else config.darks.count
         exposures_s = (0.0,) if kind is Kind.BIAS else run.exposures_s or config.darks.exposures_s
-        return (tuple(Want(_set(run, spec_of(kind, s, None)), run.count or usual) for s in exposures_s),)
+        specs = (_as_asked(run, spec_of(kind, s, None), run.binning) for s in exposures_s)
+        return (tuple(Want(spec, run.count or usual) for spec in specs),)
+
+    def flats(name: str | None, count: int, binning: int | None) -> Want:
+        return Want(_as_asked(run, spec_of(Kind.FLAT, 0.0, name).set_key(), binning), count)
+
+    if run.lines:
+        return tuple(
+            tuple(flats(_filter(line, config, wheel), line.count, line.binning) for line in lines)
+            for lines in in_runs(run.lines)
+        )
     for name in run.filters:
         if wheel and name not in wheel:
             raise BadInput(f"{config.name} has no filter {name!r}; its wheel has {', '.join(wheel)}")
     names = run.filters or chosen_filters(config, wheel)
-    panel = config.panel if run.sequence == "panel_flats" and not run.filters else None
-    wants = tuple(
-        Want(_flat(run, spec_of, name, run.binning), run.count or config.flats.count)
-        for name in names
-        if panel is None or panel.lights(name)
-    )
-    if not wants:
+    if run.sequence == "panel_flats" and not run.filters and config.panel is not None:
+        names = tuple(name for name in names if config.panel.lights(name))
+    if not names:
         raise BadInput(f"[rig.panel] of {config.name} names none of its filters; name some")
-    return (wants,)
+    return (tuple(flats(name, run.count or config.flats.count, run.binning) for name in names),)
 
 
-def _set(run: HandRun, spec: FrameSpec) -> FrameSpec:
+def _as_asked(run: HandRun, spec: FrameSpec, binning: int | None) -> FrameSpec:
     return replace(
         spec,
-        binning=run.binning or spec.binning,
+        binning=binning or spec.binning,
         gain=spec.gain if run.gain is None else run.gain,
         set_temperature_c=spec.set_temperature_c if run.temperature_c is None else run.temperature_c,
     )
-
-
-def _flat(run: HandRun, spec_of: SpecOf, name: str | None, binning: int | None) -> FrameSpec:
-    spec = _set(run, spec_of(Kind.FLAT, 0.0, name).set_key())
-    return replace(spec, binning=binning or spec.binning)
 
 
 def _filter(line: FlatLine, config: RigConfig, wheel: Sequence[str]) -> str | None:

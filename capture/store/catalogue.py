@@ -84,10 +84,10 @@ class Catalogue:
     """Runs, frames, masters and the journal, in SQLite or PostgreSQL. Any thread may call any method.
 
     `told` holds what operators told: events and orders; `quarantine`, what was set aside after the fact;
-    `leases`, who may work with which rig; `cameras`, what each rig's camera can do; `pauses`, which rigs
-    wait; `outbox`, which files are to reach whom; `candidates`, masters that may calibrate a light; `browse`,
-    pages of what there is; `changes`, the log of who changed what and why; `withdrawals`, masters that are
-    worth nothing any more; `deletions`, files that were deleted on purpose.
+    `leases`, who may work with which rig; `cameras`, what each rig's camera can do and its wheel holds;
+    `pauses`, which rigs wait; `outbox`, which files are to reach whom; `candidates`, masters that may
+    calibrate a light; `browse`, pages of what there is; `changes`, the log of who changed what and why;
+    `withdrawals`, masters that are worth nothing any more; `deletions`, files that were deleted on purpose.
     `accounts`, `requests`, `points` and `notices` are what there is of members.
 
     Every method raises StoreError when the database is locked, damaged, full or gone.

@@ -4,6 +4,7 @@ than they are told; and what their errors mean, in words."""
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from sqlalchemy.exc import ArgumentError
 from capture.errors import StoreError
 
 _IMMEDIATE = "nightcal_immediate"
+# To change a file's journal while others do the same; each waits for the others in between.
+_TRIES = 20
 # The number of our advisory lock in a PostgreSQL database: "nightcal", as eight letters.
 _WRITERS_LOCK = int.from_bytes(b"nightcal", "big")
 
@@ -140,16 +143,26 @@ def _listen(engine: Engine, *, foreign_keys: bool) -> None:
         # The driver would begin transactions late and by its own rules: `_begin` does it instead.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for setting in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-        ):
-            cursor.execute(f"PRAGMA {setting}")
+        _write_ahead(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.close()
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin)
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    # Where several open a new file at once, SQLite waits for no lock to change this; for a transaction it does.
+    for left in reversed(range(_TRIES)):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not left or "locked" not in str(error):
+                raise
+        cursor.execute("BEGIN EXCLUSIVE")
+        cursor.execute("ROLLBACK")
 
 
 def _begin(connection: Connection) -> None:

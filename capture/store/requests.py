@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from capture.errors import BadInput
@@ -131,10 +131,7 @@ class Requests:
             query = query.where(RequestTable.state.in_([state.value for state in states]))
         if since is not None:
             query = query.where(RequestTable.made >= since)
-        with self._database.read() as session:
-            rows = session.scalars(query).all()
-            good = _good(session, [row.id for row in rows])
-            return [_view(row, good.get(row.id, 0)) for row in rows]
+        return self._rows(query)
 
     def ended(self, *, who: str | None = None, limit: int = 50) -> list[RequestRow]:
         """Requests that have ended, of `who` or of all: the newest ends first."""
@@ -142,6 +139,9 @@ class Requests:
         if who is not None:
             query = query.where(RequestTable.who == who)
         query = query.order_by(RequestTable.changed.desc(), RequestTable.id.desc()).limit(limit)
+        return self._rows(query)
+
+    def _rows(self, query: Select[RequestTable]) -> list[RequestRow]:
         with self._database.read() as session:
             rows = session.scalars(query).all()
             good = _good(session, [row.id for row in rows])

@@ -276,8 +276,6 @@ def stop(request: Request, ask: asks.StopAsk) -> Told:
 @router.post("/runs")
 def run(request: Request, ask: asks.RunAsk) -> Told:
     """One sequence by hand."""
-    caller = require(request, ask.action)
-    ask.hand_run(str(caller.actor))
     return _carried_out(request, ask)
 
 
@@ -285,8 +283,7 @@ def run(request: Request, ask: asks.RunAsk) -> Told:
 def run_dry(request: Request, ask: asks.RunAsk) -> dict[str, Any]:
     """The job that it would be; nothing is started."""
     desk = _desk(request, Action.RUN_SEQUENCE)
-    run = ask.hand_run(str(request.state.caller.actor))
-    return job_data(shown.dry_run_of(desk, ask.rig, run))
+    return job_data(shown.dry_run_of(desk, ask.rig, ask.hand_run()))
 
 
 @router.post("/orders")

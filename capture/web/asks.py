@@ -26,7 +26,7 @@ class Ask(BaseModel):
     why: Why
 
     def told(self) -> dict[str, object]:
-        """What the service's door is asked with."""
+        """What the service's door is asked with. Raises BadInput for what no rig can do."""
         return self.model_dump(mode="json", exclude={"why"})
 
 
@@ -70,9 +70,12 @@ class RunAsk(Ask):
     temperature_c: Annotated[float | None, Field(allow_inf_nan=False, ge=-100, le=40)] = None
     plan: Annotated[str, Field(max_length=5000)] = ""
 
-    def hand_run(self, who: str) -> HandRun:
+    def hand_run(self) -> HandRun:
         """As the night knows it. Raises BadInput."""
-        return HandRun.of(self.model_dump(mode="json") | {"who": who})
+        return HandRun.of(self.model_dump(mode="json"))
+
+    def told(self) -> dict[str, object]:
+        return {"rig": self.rig} | self.hand_run().told()
 
 
 class OrderAsk(Ask):

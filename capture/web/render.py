@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from capture.errors import StoreError
-from capture.members.queue import ends
 from capture.members.roles import Action
 from capture.night.report.svg import clean
 from capture.web import words
 from capture.web.access import GUEST_COOKIE, Caller
 from capture.web.desk import Desk
+from capture.web.shown import NEWS_LASTS, ends_of
 
 
 def _printable(value: object) -> object:
@@ -26,7 +26,6 @@ def _printable(value: object) -> object:
 
 
 LOOKED_COOKIE = "nightcal_looked"
-_NEWS_LASTS, _NEWS_S = timedelta(days=7), 10.0
 _PAGES = Environment(
     loader=PackageLoader("capture.web"),
     autoescape=True,
@@ -81,24 +80,19 @@ def _news(request: Request) -> int:
     caller: Caller = request.state.caller
     if not caller.may(Action.SEND_REQUEST) or request.url.path == "/requests":
         return 0
-    now, looked = desk.archive.clock.now(), datetime.min.replace(tzinfo=UTC)
+    looked = datetime.min.replace(tzinfo=UTC)
     with suppress(ValueError, OverflowError, OSError):
         looked = datetime.fromtimestamp(float(request.cookies.get(LOOKED_COOKIE, "")), UTC)
     # A page that tells of the catalogue's absence needs none of it.
     with suppress(StoreError):
-        times = desk.kept.get(
-            ("ends", caller.name),
-            _NEWS_S,
-            lambda: ends(desk.archive.catalogue, caller.actor, now - _NEWS_LASTS),
-        )
-        return sum(time > looked for time in times)
+        return sum(time > looked for time in ends_of(desk, caller.actor))
     return 0
 
 
 def has_looked(answer: Response, desk: Desk) -> None:
     """The browser remembers until when its person has seen what became of their requests."""
     now = desk.archive.clock.now().timestamp()
-    set_cookie(answer, desk, LOOKED_COOKIE, f"{now:.3f}", int(_NEWS_LASTS.total_seconds()))
+    set_cookie(answer, desk, LOOKED_COOKIE, f"{now:.3f}", int(NEWS_LASTS.total_seconds()))
 
 
 def set_cookie(answer: Response, desk: Desk, name: str, value: str, lasts_s: int | None) -> None:

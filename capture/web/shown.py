@@ -11,6 +11,8 @@ from capture.errors import BadInput
 from capture.frame import Kind
 from capture.library.coverage import Coverage
 from capture.library.health.trends import Trend, alarms, trends
+from capture.members.queue import ends
+from capture.members.roles import Actor
 from capture.night.board import board_of, stale_for_too_long, stale_sentence
 from capture.night.dry_run import DryRun, dry_run
 from capture.night.hand_runs import HandRun
@@ -25,6 +27,7 @@ from capture.web.link import Told
 
 DEAR_S, CHEAP_S = 60.0, 5.0
 _LAST_WORD = timedelta(days=7)
+NEWS_LASTS, _NEWS_S = timedelta(days=7), 10.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,17 @@ def entries(desk: Desk, limit: int) -> tuple[list[dict[str, Any]], int]:
         if entry["time"] >= first and (entry["time"], entry["source"], entry["text"]) not in known
     ]
     return sorted([*stored, *fresh], key=lambda entry: str(entry["time"]))[-limit:], number
+
+
+def ends_of(desk: Desk, actor: Actor) -> list[datetime]:
+    """When others ended requests of the actor, in the week before, at most 10 s old. Raises StoreError."""
+    catalogue, since = desk.archive.catalogue, desk.archive.clock.now() - NEWS_LASTS
+    return desk.kept.get(("ends", actor.name), _NEWS_S, lambda: ends(catalogue, actor, since))
+
+
+def forget_ends(desk: Desk, who: str) -> None:
+    """One of their requests has just ended."""
+    desk.kept.forget(("ends", who))
 
 
 def board(desk: Desk) -> list[Coverage]:

@@ -72,11 +72,9 @@ def run(request: Request, fields: Fields) -> Response:
         raise BadInput("exposures are seconds separated by commas, as 60, 300") from None
     lists = {"filters": parts(given["filters"]), "exposures_s": exposures_s}
     ask = checked(asks.RunAsk, **(given | lists))
-    who = str(caller.actor)
-    run = ask.hand_run(who)
     if one(fields, "do") == "dry":
-        return _page(request, job=dry_run_of(desk, ask.rig, run), asked=given)
-    return back_to(request, "/control", asks.carried_out(desk, ask, who))
+        return _page(request, job=dry_run_of(desk, ask.rig, ask.hand_run()), asked=given)
+    return back_to(request, "/control", asks.carried_out(desk, ask, str(caller.actor)))
 
 
 @router.post("/control/{what}")

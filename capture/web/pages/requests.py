@@ -16,7 +16,7 @@ from capture.web.asks import MemberAsk
 from capture.web.desk import Desk
 from capture.web.forms import again, back_to, checked, form_of, one
 from capture.web.render import has_looked, page
-from capture.web.shown import id_of
+from capture.web.shown import forget_ends, id_of
 
 router = APIRouter()
 Fields = Annotated[dict[str, list[str]], Depends(form_of)]
@@ -78,7 +78,7 @@ def end(request: Request, number: int, what: str, fields: Fields) -> Response:
         raise LookupError(f"there is no {what[:40]!r} to do")
     now = desk.archive.clock.now()
     row = does(desk.archive.catalogue, caller.actor, id_of(number) or 0, one(fields, "why"), now)
-    desk.kept.forget(("ends", row.who))
+    forget_ends(desk, row.who)
     return back_to(request, "/requests", f"Request {row.id} is {row.state.value}; what was taken stays.")
 
 

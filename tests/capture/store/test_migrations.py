@@ -19,7 +19,7 @@ from capture.frame import Kind
 from capture.journal import Entry
 from capture.store.catalogue import Catalogue
 from capture.store.events import EventKind
-from capture.store.migrations import VERSION_TABLE
+from capture.store.migrations import VERSION_TABLE, is_up_to_date
 from capture.store.needs import Need
 from capture.store.orders import OrderedFlats
 from capture.store.quarantine import SetAside
@@ -108,9 +108,10 @@ def test_the_migrations_make_the_tables_that_the_program_knows(place: str, tmp_p
     places = [place] if "://" in place else [place, old_database(tmp_path / "old.sqlite", 2)]
     for one in places:
         Catalogue(one).close()
-        with another_program(one) as connection:
-            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        with another_program(one) as another:
+            context = MigrationContext.configure(another, opts={"version_table": VERSION_TABLE})
             assert compare_metadata(context, Base.metadata) == []
+            assert is_up_to_date(another, one), "else every start would migrate, or none would"
 
 
 def test_a_catalogue_of_a_newer_program_is_refused(place: str) -> None:

@@ -1,4 +1,4 @@
-"""What the rigs' cameras can do, for those who ask without a device at hand.
+"""What the rigs' cameras can do and their wheels hold, for those who ask without a device at hand.
 
 Revision ID: 0011
 """
@@ -22,5 +22,6 @@ def upgrade() -> None:
         sa.Column("binning_max", sa.Integer, nullable=False),
         sa.Column("gain_min", sa.Integer),
         sa.Column("gain_max", sa.Integer),
+        sa.Column("filters", sa.JSON, nullable=False),
         sa.Column("read", sa.DateTime, nullable=False),
     )
