@@ -153,7 +153,7 @@ def _listen(engine: Engine, *, foreign_keys: bool) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    # Where several open a new file at once, SQLite waits for no lock to change this; for a transaction it does.
+    # Of several that open a new file at once, none waits to change this as it waits to begin a transaction.
     for left in reversed(range(_TRIES)):
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
